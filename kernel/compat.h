@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The only place that knows what differs between kernels, by feature. Each
+ * entry says since when it is needed no more: delete it when the oldest
+ * supported kernel is past that.
+ */
+#ifndef _NPUMEM_COMPAT_H
+#define _NPUMEM_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+
+/* vm_flags is changed by functions since 6.3; Kbuild looks for them. */
+#ifndef NPUMEM_HAVE_VM_FLAGS_SET
+static inline void npumem_vm_flags_mod(struct vm_area_struct *vma,
+				       unsigned long set, unsigned long clear)
+{
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+}
+#else
+#define npumem_vm_flags_mod(vma, set, clear)	vm_flags_mod(vma, set, clear)
+#endif
+
+/* Page frames are passed as plain numbers since 6.17; Kbuild looks for pfn_t. */
+#ifdef NPUMEM_HAVE_PFN_T
+#include <linux/pfn_t.h>
+#define npumem_pfn(pfn)		pfn_to_pfn_t(pfn)
+#else
+#define npumem_pfn(pfn)		(pfn)
+#endif
+
+/*
+ * huge_fault() is told an order since 6.6, which defined PMD_ORDER for all;
+ * before that one of three sizes.
+ */
+#ifdef PMD_ORDER
+#define npumem_fault_size	unsigned int
+#define NPUMEM_FAULT_SIZE_PMD	PMD_ORDER
+#else
+#define npumem_fault_size	enum page_entry_size
+#define NPUMEM_FAULT_SIZE_PMD	PE_SIZE_PMD
+#define PMD_ORDER		(PMD_SHIFT - PAGE_SHIFT)
+#endif
+
+#endif /* _NPUMEM_COMPAT_H */

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copies and fills made under a device: by the kernel's own mapping of the
+ * pages, so that an address that is unmapped meanwhile, by another thread,
+ * is an error and not a signal, and so that the rights of devices other than
+ * the mapping's own hold too.
+ */
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "internal.h"
+
+/**
+ * struct npumem_side - one range of a copy
+ * @address: where it begins
+ * @length: bytes
+ * @write: it is the destination
+ * @is_device: it is device memory
+ */
+struct npumem_side {
+	unsigned long address;
+	u64 length;
+	bool write;
+	bool is_device;
+};
+
+/**
+ * struct npumem_piece - device memory at hand
+ * @memory: a reference that keeps it
+ * @bytes: where the kernel sees it
+ * @offset: of @bytes in @memory
+ * @before: bytes of its chunk before @bytes
+ * @after: bytes of its chunk from @bytes on
+ */
+struct npumem_piece {
+	struct npumem_memory *memory;
+	void *bytes;
+	u64 offset;
+	unsigned long before;
+	unsigned long after;
+};
+
+/*
+ * May the device access the span? With rights of its own, or as a peer of the
+ * mapping's device with that one's rights.
+ */
+static int npumem_span_permit(struct npumem_client *client,
+			      const struct npumem_span *span, u32 device,
+			      bool write)
+{
+	u64 rights = write ? span->rights.write : span->rights.read;
+	u32 own = span->mapping->device;
+
+	if (READ_ONCE(span->mapping->memory->device->gone))
+		return -ENODEV;
+	if (rights & NPUMEM_RIGHTS_DEVICE(device))
+		return 0;
+	if (rights & NPUMEM_RIGHTS_DEVICE(own) &&
+	    npumem_peer_enabled(client, device, own))
+		return 0;
+	return write ? -EROFS : -EPERM;
+}
+
+/* Is the side device memory, and all of it there for the device? */
+static int npumem_side_check(struct npumem_client *client,
+			     struct npumem_side *side, u32 device)
+{
+	unsigned long next = side->address, last;
+	struct npumem_span *span;
+	bool wraps;
+	int ret;
+
+	wraps = check_add_overflow(side->address,
+				   (unsigned long)side->length - 1, &last);
+	if (wraps)
+		last = ULONG_MAX;
+	down_read(&client->map_lock);
+	side->is_device = npumem_reservation_find(client, next, last);
+	ret = wraps ? -EFAULT : 0;
+	if (!side->is_device)
+		goto out;
+	ret = -ENOTCONN;
+	if (device == NPUMEM_DEVICE_NONE)
+		goto out;
+	for (span = npumem_span_first(client, next, last); span;
+	     span = npumem_span_next(span, last)) {
+		ret = -EADDRNOTAVAIL;
+		if (span->mapping->dying || span->it.start > next)
+			goto out;
+		ret = npumem_span_permit(client, span, device, side->write);
+		if (ret || span->it.last >= last)
+			goto out;
+		next = span->it.last + 1;
+	}
+	ret = -EADDRNOTAVAIL;
+out:
+	up_read(&client->map_lock);
+	return ret;
+}
+
+/* Get hold of what is mapped at an address; npumem_memory_put() lets go. */
+static int npumem_piece_get(struct npumem_client *client, u32 device,
+			    bool write, unsigned long address,
+			    struct npumem_piece *piece)
+{
+	struct npumem_span *span;
+	struct page *chunk;
+	int ret = -EADDRNOTAVAIL;
+
+	down_read(&client->map_lock);
+	span = npumem_span_first(client, address, address);
+	if (span && !span->mapping->dying)
+		ret = npumem_span_permit(client, span, device, write);
+	if (!ret) {
+		piece->memory = npumem_memory_hold(span->mapping->memory);
+		piece->offset = address - span->mapping->first;
+		piece->before = piece->offset & ~NPUMEM_CHUNK_MASK;
+		piece->after = NPUMEM_CHUNK_SIZE - piece->before;
+		chunk = piece->memory->chunks[piece->offset >>
+					      NPUMEM_CHUNK_SHIFT];
+		piece->bytes = page_address(chunk) + piece->before;
+	}
+	up_read(&client->map_lock);
+	return ret;
+}
+
+static int npumem_pause(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/* One side is the host's. */
+static int npumem_copy_host(struct npumem_client *client,
+			    const struct npumem_copy *arg, bool to_device)
+{
+	u64 done = 0;
+	int ret = 0;
+
+	while (done < arg->length && !ret) {
+		struct npumem_piece piece;
+		unsigned long n, left;
+
+		ret = npumem_piece_get(client, arg->device, to_device,
+				       (to_device ? arg->destination :
+						    arg->source) + done,
+				       &piece);
+		if (ret)
+			return ret;
+		n = min_t(u64, piece.after, arg->length - done);
+		if (to_device)
+			left = copy_from_user(piece.bytes,
+					      u64_to_user_ptr(arg->source + done),
+					      n);
+		else
+			left = copy_to_user(u64_to_user_ptr(arg->destination +
+							    done),
+					    piece.bytes, n);
+		npumem_memory_put(piece.memory);
+		if (left)
+			return -EFAULT;
+		done += n;
+		ret = npumem_pause();
+	}
+	return ret;
+}
+
+/*
+ * Copy between device memory as much as both chunks allow, upwards from the
+ * addresses, or downwards ending before them. Returns the bytes or an errno.
+ */
+static long npumem_copy_piece(struct npumem_client *client, u32 device,
+			      u64 destination, u64 source, u64 length,
+			      bool down)
+{
+	struct npumem_piece to, from;
+	unsigned long n;
+	int ret;
+
+	ret = npumem_piece_get(client, device, true, destination - down, &to);
+	if (ret)
+		return ret;
+	ret = npumem_piece_get(client, device, false, source - down, &from);
+	if (ret)
+		goto out;
+	if (down) {
+		n = min3((u64)to.before + 1, (u64)from.before + 1, length);
+		memmove(to.bytes + 1 - n, from.bytes + 1 - n, n);
+	} else {
+		n = min3((u64)to.after, (u64)from.after, length);
+		memmove(to.bytes, from.bytes, n);
+	}
+	npumem_memory_put(from.memory);
+out:
+	npumem_memory_put(to.memory);
+	return ret ?: n;
+}
+
+/*
+ * Does the destination begin inside the source, so that copying upwards would
+ * overwrite what is still to be read? It may do so in the addresses or, by two
+ * mappings of one memory, in the memory.
+ */
+static bool npumem_copy_is_down(struct npumem_client *client,
+				const struct npumem_copy *arg)
+{
+	struct npumem_piece to, from;
+	bool down = arg->destination > arg->source &&
+		    arg->destination - arg->source < arg->length;
+
+	if (npumem_piece_get(client, arg->device, true, arg->destination, &to))
+		return down;
+	if (!npumem_piece_get(client, arg->device, false, arg->source, &from)) {
+		if (to.memory == from.memory)
+			down = to.offset > from.offset &&
+			       to.offset - from.offset < arg->length;
+		npumem_memory_put(from.memory);
+	}
+	npumem_memory_put(to.memory);
+	return down;
+}
+
+static int npumem_copy_device(struct npumem_client *client,
+			      const struct npumem_copy *arg)
+{
+	bool down = npumem_copy_is_down(client, arg);
+	u64 left = arg->length;
+	long n;
+	int ret = 0;
+
+	while (left && !ret) {
+		u64 at = down ? left : arg->length - left;
+
+		n = npumem_copy_piece(client, arg->device,
+				      arg->destination + at, arg->source + at,
+				      left, down);
+		if (n < 0)
+			return n;
+		left -= n;
+		ret = npumem_pause();
+	}
+	return ret;
+}
+
+int npumem_ioctl_copy(struct npumem_call *call)
+{
+	struct npumem_copy *arg = call->arg;
+	struct npumem_client *client = call->client;
+	struct npumem_side destination = {
+		.address = arg->destination,
+		.length = arg->length,
+		.write = true,
+	};
+	struct npumem_side source = {
+		.address = arg->source,
+		.length = arg->length,
+	};
+	int ret;
+
+	if (!arg->length)
+		return -EINVAL;
+	if (arg->device != NPUMEM_DEVICE_NONE &&
+	    arg->device >= npumem_device_count())
+		return -ENXIO;
+	ret = npumem_side_check(client, &destination, arg->device);
+	if (ret)
+		return ret;
+	ret = npumem_side_check(client, &source, arg->device);
+	if (ret)
+		return ret;
+	if (destination.is_device && source.is_device)
+		return npumem_copy_device(client, arg);
+	if (destination.is_device || source.is_device)
+		return npumem_copy_host(client, arg, destination.is_device);
+	return -ENOENT;
+}
+
+int npumem_ioctl_fill(struct npumem_call *call)
+{
+	struct npumem_fill *arg = call->arg;
+	struct npumem_client *client = call->client;
+	struct npumem_side side = {
+		.address = arg->address,
+		.length = arg->length,
+		.write = true,
+	};
+	u64 done = 0;
+	int ret;
+
+	if (!arg->length || arg->value > U8_MAX || arg->__reserved)
+		return -EINVAL;
+	if (arg->device != NPUMEM_DEVICE_NONE &&
+	    arg->device >= npumem_device_count())
+		return -ENXIO;
+	ret = npumem_side_check(client, &side, arg->device);
+	if (ret)
+		return ret;
+	if (!side.is_device)
+		return -ENOENT;
+	while (done < arg->length && !ret) {
+		struct npumem_piece piece;
+		unsigned long n;
+
+		ret = npumem_piece_get(client, arg->device, true,
+				       arg->address + done, &piece);
+		if (ret)
+			return ret;
+		n = min_t(u64, piece.after, arg->length - done);
+		memset(piece.bytes, arg->value, n);
+		npumem_memory_put(piece.memory);
+		done += n;
+		ret = npumem_pause();
+	}
+	return ret;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * debugfs: who holds, imported and maps which memory, for root. Memories go by
+ * serial number; tokens and physical addresses are nobody's business.
+ */
+#include <linux/debugfs.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+
+#include "internal.h"
+
+static struct dentry *npumem_debugfs;
+
+static void npumem_show_handles(struct seq_file *m,
+				struct npumem_client *client)
+{
+	struct npumem_handle *handle;
+	unsigned long id;
+
+	mutex_lock(&client->handle_lock);
+	xa_for_each(&client->handles, id, handle) {
+		struct npumem_memory *memory = handle->memory;
+
+		seq_printf(m, "  handle %lu memory %llu bytes %llu device %u owner-device %u references %u%s%s\n",
+			   id, memory->serial, npumem_memory_length(memory),
+			   handle->device, memory->device->id,
+			   handle->references,
+			   READ_ONCE(memory->share) ? " exported" : "",
+			   handle->imported ? " imported" : "");
+	}
+	mutex_unlock(&client->handle_lock);
+}
+
+static void npumem_show_mappings(struct seq_file *m,
+				 struct npumem_client *client)
+{
+	struct npumem_span *span;
+
+	down_read(&client->map_lock);
+	for (span = npumem_span_first(client, 0, ULONG_MAX); span;
+	     span = npumem_span_next(span, ULONG_MAX))
+		seq_printf(m, "  span 0x%lx-0x%lx memory %llu device %u cpu %c%c\n",
+			   span->it.start, span->it.last + 1,
+			   span->mapping->memory->serial,
+			   span->mapping->device,
+			   npumem_span_cpu_reads(span) ? 'r' : '-',
+			   npumem_span_cpu_writes(span) ? 'w' : '-');
+	up_read(&client->map_lock);
+}
+
+static int clients_show(struct seq_file *m, void *unused)
+{
+	struct npumem_client *client;
+	struct npumem_stats stats;
+	struct task_struct *task;
+	char comm[TASK_COMM_LEN];
+
+	mutex_lock(&npumem_clients_lock);
+	list_for_each_entry(client, &npumem_clients, node) {
+		strscpy(comm, "(gone)", sizeof(comm));
+		task = get_pid_task(client->tgid, PIDTYPE_TGID);
+		if (task) {
+			get_task_comm(comm, task);
+			put_task_struct(task);
+		}
+		npumem_client_stats(client, &stats);
+		seq_printf(m, "client pid %d command %s handles %llu imports %llu reservations %llu reserved %llu mappings %llu mapped %llu\n",
+			   pid_nr(client->tgid), comm, stats.handles,
+			   stats.imports, stats.reservations,
+			   stats.reserved_bytes, stats.mappings,
+			   stats.mapped_bytes);
+		npumem_show_handles(m, client);
+		npumem_show_mappings(m, client);
+		cond_resched();
+	}
+	mutex_unlock(&npumem_clients_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(clients);
+
+/* A kernel without debugfs, or one that refuses, is none of our concern. */
+void npumem_debugfs_init(void)
+{
+	npumem_debugfs = debugfs_create_dir("npumem", NULL);
+	debugfs_create_file("clients", 0400, npumem_debugfs, NULL,
+			    &clients_fops);
+}
+
+void npumem_debugfs_exit(void)
+{
+	debugfs_remove_recursive(npumem_debugfs);
+}

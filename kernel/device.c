@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices: one platform device per NPU, made from the module's parameters,
+ * and the driver that binds them. Unbinding takes a device away from under
+ * its users: their mappings fault with SIGBUS, their calls fail with ENODEV,
+ * and its memory goes back when the last of them lets go.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/device.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/platform_device.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+static unsigned int npumem_nr_devices = 2;
+module_param_named(devices, npumem_nr_devices, uint, 0444);
+MODULE_PARM_DESC(devices, "number of devices, 1 to 32 (default 2)");
+
+static char *npumem_capacity[NPUMEM_MAX_DEVICES];
+static unsigned int npumem_nr_capacities;
+module_param_array_named(capacity, npumem_capacity, charp,
+			 &npumem_nr_capacities, 0444);
+MODULE_PARM_DESC(capacity,
+		 "bytes of each device, with K, M, G or T; the last one given counts for all that follow (default: half of the host's RAM, divided among the devices)");
+
+static unsigned int npumem_virtual;
+module_param_named(virtual, npumem_virtual, uint, 0444);
+MODULE_PARM_DESC(virtual,
+		 "bit mask of devices that are slices of a card, whose memory cannot be exported (default 0)");
+
+static int npumem_numa_node[NPUMEM_MAX_DEVICES] = {
+	[0 ... NPUMEM_MAX_DEVICES - 1] = NUMA_NO_NODE,
+};
+
+static unsigned int npumem_nr_numa_nodes;
+module_param_array_named(numa_node, npumem_numa_node, int,
+			 &npumem_nr_numa_nodes, 0444);
+MODULE_PARM_DESC(numa_node, "NUMA node of each device, -1 for any (default -1)");
+
+/* Guards changes of npumem_devices and npumem_highest. */
+static DEFINE_MUTEX(npumem_devices_lock);
+static struct npumem_device __rcu *npumem_devices[NPUMEM_MAX_DEVICES];
+static unsigned int npumem_highest;	/* highest number ever bound, plus 1 */
+
+static struct platform_device *npumem_platform[NPUMEM_MAX_DEVICES];
+
+struct npumem_device_config {
+	u64 capacity;
+	int nid;
+	bool is_virtual;
+};
+
+unsigned int npumem_device_count(void)
+{
+	return READ_ONCE(npumem_highest);
+}
+
+/**
+ * npumem_device_get() - look a device up
+ * @id: its number, as user space gave it
+ *
+ * Context: any.
+ * Return: the device with a reference for the caller, or ERR_PTR: -ENXIO
+ * there is none of that number, -ENODEV there was one.
+ */
+struct npumem_device *npumem_device_get(u32 id)
+{
+	struct npumem_device *device;
+
+	if (id >= npumem_device_count())
+		return ERR_PTR(-ENXIO);
+	id = array_index_nospec(id, NPUMEM_MAX_DEVICES);
+	rcu_read_lock();
+	device = rcu_dereference(npumem_devices[id]);
+	if (device && !kref_get_unless_zero(&device->ref))
+		device = NULL;
+	rcu_read_unlock();
+	return device ?: ERR_PTR(-ENODEV);
+}
+
+struct npumem_device *npumem_device_hold(struct npumem_device *device)
+{
+	kref_get(&device->ref);
+	return device;
+}
+
+static void npumem_device_release(struct kref *ref)
+{
+	struct npumem_device *device = container_of(ref, struct npumem_device,
+						    ref);
+
+	WARN_ON(atomic64_read(&device->used));
+	kfree_rcu(device, rcu);
+}
+
+void npumem_device_put(struct npumem_device *device)
+{
+	kref_put(&device->ref, npumem_device_release);
+}
+
+int npumem_ioctl_device_info(struct npumem_call *call)
+{
+	struct npumem_device_info *arg = call->arg;
+	struct npumem_device *device;
+
+	device = npumem_device_get(arg->device);
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	arg->flags = device->is_virtual ? NPUMEM_DEVICE_VIRTUAL : 0;
+	arg->numa_node = device->nid;
+	arg->capacity = device->capacity;
+	arg->used = atomic64_read(&device->used);
+	npumem_device_put(device);
+	return npumem_respond(call);
+}
+
+/*
+ * The binding. Attributes live between probe and removal, and so does the
+ * reference that drvdata is.
+ */
+
+static ssize_t capacity_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	struct npumem_device *device = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%llu\n", device->capacity);
+}
+static DEVICE_ATTR_RO(capacity);
+
+static ssize_t used_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	struct npumem_device *device = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%lld\n", (s64)atomic64_read(&device->used));
+}
+static DEVICE_ATTR_RO(used);
+
+static ssize_t free_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	struct npumem_device *device = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%llu\n", device->capacity -
+					 atomic64_read(&device->used));
+}
+static DEVICE_ATTR_RO(free);
+
+static ssize_t virtual_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	struct npumem_device *device = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%d\n", device->is_virtual);
+}
+static DEVICE_ATTR_RO(virtual);
+
+static ssize_t pool_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "system-ram\n");
+}
+static DEVICE_ATTR_RO(pool);
+
+static struct attribute *npumem_device_attrs[] = {
+	&dev_attr_capacity.attr,
+	&dev_attr_used.attr,
+	&dev_attr_free.attr,
+	&dev_attr_virtual.attr,
+	&dev_attr_pool.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(npumem_device);
+
+/*
+ * Take the device away. Faults that began before have ended when map_lock was
+ * held exclusively, those that begin after see @gone; then nothing is left of
+ * it in any page table once the zap is done.
+ */
+static void npumem_device_unbind(void *data)
+{
+	struct npumem_device *device = data;
+	struct npumem_client *client;
+
+	mutex_lock(&npumem_devices_lock);
+	RCU_INIT_POINTER(npumem_devices[device->id], NULL);
+	mutex_unlock(&npumem_devices_lock);
+
+	WRITE_ONCE(device->gone, true);
+	mutex_lock(&npumem_clients_lock);
+	list_for_each_entry(client, &npumem_clients, node) {
+		bool mapped;
+
+		down_write(&client->map_lock);
+		mapped = client->nr_mappings;
+		up_write(&client->map_lock);
+		/* The mappings of other devices come back by faults. */
+		if (mapped)
+			npumem_client_zap(client, 0, ULONG_MAX);
+		cond_resched();
+	}
+	mutex_unlock(&npumem_clients_lock);
+	npumem_device_put(device);
+}
+
+static int npumem_device_probe(struct platform_device *pdev)
+{
+	const struct npumem_device_config *config = dev_get_platdata(&pdev->dev);
+	struct npumem_device *device;
+
+	if (!config || pdev->id < 0 || pdev->id >= NPUMEM_MAX_DEVICES)
+		return -EINVAL;
+	device = kzalloc(sizeof(*device), GFP_KERNEL);
+	if (!device)
+		return -ENOMEM;
+	kref_init(&device->ref);
+	device->id = pdev->id;
+	device->nid = config->nid;
+	device->is_virtual = config->is_virtual;
+	device->capacity = config->capacity;
+	platform_set_drvdata(pdev, device);
+
+	mutex_lock(&npumem_devices_lock);
+	rcu_assign_pointer(npumem_devices[device->id], device);
+	if (npumem_highest <= device->id)
+		WRITE_ONCE(npumem_highest, device->id + 1);
+	mutex_unlock(&npumem_devices_lock);
+	return devm_add_action_or_reset(&pdev->dev, npumem_device_unbind,
+					device);
+}
+
+static struct platform_driver npumem_driver = {
+	.probe = npumem_device_probe,
+	.driver = {
+		.name = "npumem",
+		.dev_groups = npumem_device_groups,
+	},
+};
+
+static int npumem_device_configure(unsigned int id,
+				   struct npumem_device_config *config)
+{
+	u64 bytes = (u64)totalram_pages() * PAGE_SIZE / 2 / npumem_nr_devices;
+	char *end = "";
+
+	if (npumem_nr_capacities)
+		bytes = memparse(npumem_capacity[min(id, npumem_nr_capacities - 1)],
+				 &end);
+	config->capacity = bytes & ~(NPUMEM_GRANULE - 1);
+	/* s64 is how it is counted. */
+	if (*end || !config->capacity || config->capacity > S64_MAX) {
+		pr_err("capacity of device %u: a size from 2M up is needed, like 16G\n",
+		       id);
+		return -EINVAL;
+	}
+	config->nid = npumem_numa_node[id];
+	if (config->nid != NUMA_NO_NODE &&
+	    (config->nid < 0 || config->nid >= MAX_NUMNODES ||
+	     !node_state(config->nid, N_MEMORY))) {
+		pr_err("numa_node of device %u: node %d has no memory\n", id,
+		       config->nid);
+		return -EINVAL;
+	}
+	config->is_virtual = npumem_virtual & BIT(id);
+	return 0;
+}
+
+static int npumem_device_create(unsigned int id)
+{
+	struct npumem_device_config config;
+	struct platform_device *pdev;
+	int ret;
+
+	ret = npumem_device_configure(id, &config);
+	if (ret)
+		return ret;
+	pdev = platform_device_register_data(NULL, "npumem", id, &config,
+					     sizeof(config));
+	if (IS_ERR(pdev))
+		return PTR_ERR(pdev);
+	set_dev_node(&pdev->dev, config.nid);
+	npumem_platform[id] = pdev;
+	return 0;
+}
+
+static void npumem_devices_unregister(void)
+{
+	unsigned int id;
+
+	for (id = 0; id < NPUMEM_MAX_DEVICES; id++)
+		platform_device_unregister(npumem_platform[id]);
+	platform_driver_unregister(&npumem_driver);
+}
+
+int npumem_devices_init(void)
+{
+	unsigned int id;
+	int ret;
+
+	if (!npumem_nr_devices || npumem_nr_devices > NPUMEM_MAX_DEVICES) {
+		pr_err("devices: 1 to %d\n", NPUMEM_MAX_DEVICES);
+		return -EINVAL;
+	}
+	ret = platform_driver_register(&npumem_driver);
+	if (ret)
+		return ret;
+	for (id = 0; id < npumem_nr_devices; id++) {
+		ret = npumem_device_create(id);
+		if (ret) {
+			npumem_devices_unregister();
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void npumem_devices_exit(void)
+{
+	npumem_devices_unregister();
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faults: page-table entries for what is mapped at an address, with the
+ * rights the CPU has there.
+ *
+ * Entries are inserted with map_lock held shared. Whoever takes a mapping or a
+ * right away changes the tree with map_lock held exclusively and zaps after
+ * that; so no entry is inserted behind a zap's back. Entries hold no reference
+ * to the pages: the mapping does, and outlives them.
+ *
+ * An entry is writable from the start if the CPU may write, as there is no
+ * use in knowing which pages are dirty; otherwise it is clean and read-only,
+ * and the kernel asks before it makes it writable (huge_fault() and
+ * pfn_mkwrite()).
+ */
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "internal.h"
+
+static unsigned long npumem_span_pfn(const struct npumem_span *span,
+				     unsigned long address)
+{
+	unsigned long offset = address - span->mapping->first;
+	struct npumem_memory *memory = span->mapping->memory;
+
+	return page_to_pfn(memory->chunks[offset >> NPUMEM_CHUNK_SHIFT]) +
+	       ((offset & ~NPUMEM_CHUNK_MASK) >> PAGE_SHIFT);
+}
+
+/* Base entries for the granule around the address. */
+static vm_fault_t npumem_insert_base(struct npumem_client *client,
+				     struct vm_fault *vmf,
+				     const struct npumem_span *span)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long first = vmf->address & NPUMEM_CHUNK_MASK;
+	unsigned long pfn = npumem_span_pfn(span, first);
+	pgprot_t prot = vma->vm_page_prot;
+	unsigned long i, pages = NPUMEM_CHUNK_SIZE / PAGE_SIZE;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	/* vm_page_prot lacks the right to write, since we have pfn_mkwrite. */
+	if (npumem_span_cpu_writes(span))
+		prot = vm_get_page_prot(vma->vm_flags);
+	for (i = 0; i < pages; i++) {
+		ret = vmf_insert_pfn_prot(vma, first + i * PAGE_SIZE, pfn + i,
+					  prot);
+		if (ret != VM_FAULT_NOPAGE)
+			break;
+	}
+	atomic_long_add(i, &client->pte_entries);
+	return ret;
+}
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+/*
+ * Huge entries for all of the span that the page-table page at hand covers.
+ * Only huge entries are ever made in the VMAs of a client that has them, so
+ * what is not empty there is what would be inserted.
+ */
+static vm_fault_t npumem_insert_huge(struct npumem_client *client,
+				     struct vm_fault *vmf,
+				     const struct npumem_span *span)
+{
+	unsigned long here = vmf->address & PMD_MASK;
+	unsigned long table = vmf->address & PUD_MASK;
+	unsigned long first = max(table, span->it.start);
+	unsigned long last = min(table + PUD_SIZE - 1, span->it.last);
+	bool write = npumem_span_cpu_writes(span);
+	pmd_t *pmd = vmf->pmd - ((here - first) >> PMD_SHIFT);
+	unsigned long address, entries = 0;
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+
+	for (address = first; address - first <= last - first;
+	     address += PMD_SIZE, pmd++) {
+		struct vm_fault at = {
+			.vma = vmf->vma,
+			.address = address,
+			.flags = vmf->flags,
+			.pmd = pmd,
+		};
+
+		if (address != here && !pmd_none(READ_ONCE(*pmd)))
+			continue;
+		ret = vmf_insert_pfn_pmd(&at,
+					 npumem_pfn(npumem_span_pfn(span, address)),
+					 write);
+		if (ret != VM_FAULT_NOPAGE)
+			break;
+		entries++;
+	}
+	atomic_long_add(entries, &client->pmd_entries);
+	return ret;
+}
+#else
+static vm_fault_t npumem_insert_huge(struct npumem_client *client,
+				     struct vm_fault *vmf,
+				     const struct npumem_span *span)
+{
+	return VM_FAULT_FALLBACK;
+}
+#endif
+
+/* May this fault be served, and from which span? */
+static vm_fault_t npumem_fault_span_locked(struct npumem_client *client,
+					   const struct vm_fault *vmf,
+					   struct npumem_span **found)
+{
+	struct npumem_span *span;
+
+	span = npumem_span_first(client, vmf->address, vmf->address);
+	if (!span || span->mapping->dying || !npumem_span_cpu_reads(span))
+		return VM_FAULT_SIGSEGV;
+	if (vmf->flags & FAULT_FLAG_WRITE && !npumem_span_cpu_writes(span))
+		return VM_FAULT_SIGSEGV;
+	if (READ_ONCE(span->mapping->memory->device->gone))
+		return VM_FAULT_SIGBUS;
+	*found = span;
+	return 0;
+}
+
+/* The client of a fault, unless the VMA is not where it was made. */
+static struct npumem_client *npumem_fault_client(const struct vm_fault *vmf)
+{
+	struct npumem_reservation *reservation = vmf->vma->vm_private_data;
+
+	if (vmf->vma->vm_mm != reservation->client->mm ||
+	    vmf->pgoff != vmf->address >> PAGE_SHIFT)
+		return NULL;
+	return reservation->client;
+}
+
+static vm_fault_t npumem_fault(struct vm_fault *vmf, bool huge)
+{
+	struct npumem_client *client = npumem_fault_client(vmf);
+	struct npumem_span *span;
+	vm_fault_t ret;
+
+	if (!client)
+		return VM_FAULT_SIGBUS;
+	atomic_long_inc(&client->faults);
+	down_read(&client->map_lock);
+	ret = npumem_fault_span_locked(client, vmf, &span);
+	if (!ret)
+		ret = huge ? npumem_insert_huge(client, vmf, span) :
+			     npumem_insert_base(client, vmf, span);
+	up_read(&client->map_lock);
+	return ret;
+}
+
+/*
+ * From 6.0 to 6.6 the kernel does not call huge_fault() for the first touch
+ * of a driver's VMA; this is called instead, with nothing in the place of the
+ * huge entry, which may be inserted all the same.
+ */
+vm_fault_t npumem_vm_fault(struct vm_fault *vmf)
+{
+	struct npumem_reservation *reservation = vmf->vma->vm_private_data;
+
+	return npumem_fault(vmf, reservation->client->huge &&
+				 pmd_none(READ_ONCE(*vmf->pmd)));
+}
+
+vm_fault_t npumem_vm_huge_fault(struct vm_fault *vmf, npumem_fault_size size)
+{
+	struct npumem_reservation *reservation = vmf->vma->vm_private_data;
+
+	if (size != NPUMEM_FAULT_SIZE_PMD || !reservation->client->huge)
+		return VM_FAULT_FALLBACK;
+	return npumem_fault(vmf, true);
+}
+
+/*
+ * A store met a base entry that is read-only. If the right to write has come
+ * since, drop the entry for the next fault to make it anew under map_lock:
+ * the kernel would make it writable later, when the right may be gone again.
+ */
+vm_fault_t npumem_vm_pfn_mkwrite(struct vm_fault *vmf)
+{
+	struct npumem_client *client = npumem_fault_client(vmf);
+	unsigned long page = vmf->address & PAGE_MASK;
+	struct npumem_span *span;
+	vm_fault_t ret;
+
+	if (!client)
+		return VM_FAULT_SIGBUS;
+	atomic_long_inc(&client->faults);
+	down_read(&client->map_lock);
+	ret = npumem_fault_span_locked(client, vmf, &span);
+	up_read(&client->map_lock);
+	if (ret)
+		return ret;
+	npumem_client_zap(client, page, page + PAGE_SIZE - 1);
+	return VM_FAULT_NOPAGE;
+}
+
+/* What one fault fills ends before this address. */
+static unsigned long npumem_fault_reach(const struct npumem_client *client,
+					unsigned long address)
+{
+	if (client->huge)
+		return (address & PUD_MASK) + PUD_SIZE;
+	return (address & NPUMEM_CHUNK_MASK) + NPUMEM_CHUNK_SIZE;
+}
+
+/* Fault a run in that has the same rights throughout. */
+static int npumem_populate_run(struct npumem_client *client,
+			       unsigned long first, unsigned long last,
+			       bool write)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long address = first;
+	bool unlocked = false;
+	int ret;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	do {
+		ret = fixup_user_fault(mm, address,
+				       write ? FAULT_FLAG_WRITE : 0, &unlocked);
+		if (ret)
+			break;
+		cond_resched();
+		address = npumem_fault_reach(client, address);
+	} while (address > first && address <= last);
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+/**
+ * npumem_populate() - fill the page tables of a range
+ * @client: the caller's own client, map_lock not held
+ * @first: first address
+ * @last: last address
+ *
+ * Saves the faults of the first touch. What cannot be filled, because rights
+ * are missing or memory for page tables is, is left to them.
+ *
+ * Context: process context, sleeps, takes mmap_lock.
+ */
+void npumem_populate(struct npumem_client *client, unsigned long first,
+		     unsigned long last)
+{
+	struct npumem_span *span;
+	unsigned long end;
+	bool write;
+
+	for (;;) {
+		down_read(&client->map_lock);
+		span = npumem_span_first(client, first, last);
+		while (span && !npumem_span_cpu_reads(span))
+			span = npumem_span_next(span, last);
+		if (span) {
+			first = max(first, span->it.start);
+			end = min(last, span->it.last);
+			write = npumem_span_cpu_writes(span);
+		}
+		up_read(&client->map_lock);
+		if (!span || npumem_populate_run(client, first, end, write))
+			return;
+		if (end == last)
+			return;
+		first = end + 1;
+	}
+}

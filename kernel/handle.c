@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Handles: a client's numbers for memories, each with a count. A client has
+ * at most one handle for a memory and a device, so that importing again, or
+ * asking for the handle of a mapping, finds the one that is there.
+ */
+#include <linux/slab.h>
+
+#include "internal.h"
+
+static u64 npumem_handle_number(const struct npumem_client *client,
+				const struct npumem_handle *handle)
+{
+	return (u64)client->handle_tag << 32 | handle->id;
+}
+
+static struct npumem_handle *
+npumem_handle_find_locked(struct npumem_client *client, u64 number)
+{
+	lockdep_assert_held(&client->handle_lock);
+	if (upper_32_bits(number) != client->handle_tag)
+		return NULL;
+	return xa_load(&client->handles, lower_32_bits(number));
+}
+
+/*
+ * The place in the tree of the handle for a memory and a device, as rb_link_node()
+ * wants it. *@link is that handle if there is one.
+ */
+static struct rb_node **npumem_handle_place_locked(struct npumem_client *client,
+						   const struct npumem_memory *memory,
+						   u32 device,
+						   struct rb_node **parent)
+{
+	struct rb_node **link = &client->by_memory.rb_node;
+
+	lockdep_assert_held(&client->handle_lock);
+	*parent = NULL;
+	while (*link) {
+		struct npumem_handle *handle = rb_entry(*link,
+							struct npumem_handle,
+							by_memory);
+
+		if (memory == handle->memory && device == handle->device)
+			break;
+		*parent = *link;
+		if (memory < handle->memory ||
+		    (memory == handle->memory && device < handle->device))
+			link = &(*link)->rb_left;
+		else
+			link = &(*link)->rb_right;
+	}
+	return link;
+}
+
+/* Off the table; the caller drops the memory and frees the handle. */
+static void npumem_handle_remove_locked(struct npumem_client *client,
+					struct npumem_handle *handle)
+{
+	lockdep_assert_held(&client->handle_lock);
+	xa_erase(&client->handles, handle->id);
+	rb_erase(&handle->by_memory, &client->by_memory);
+	client->nr_handles--;
+	client->nr_imports -= handle->imported;
+}
+
+/**
+ * npumem_handle_add() - give a client a reference to a memory
+ * @client: the client
+ * @memory: the memory; a new handle takes a reference of its own
+ * @device: the device that is to use it
+ * @imported: the client did not allocate it
+ * @number: out: the handle
+ * @added: out: the handle is new; may be NULL
+ *
+ * A handle there is already gets one more reference.
+ *
+ * Context: process context, sleeps, takes handle_lock.
+ * Return: 0, -EMFILE or -ENOMEM.
+ */
+int npumem_handle_add(struct npumem_client *client,
+		      struct npumem_memory *memory, u32 device, bool imported,
+		      u64 *number, bool *added)
+{
+	struct npumem_handle *handle, *fresh;
+	struct rb_node **link, *parent;
+	int ret = 0;
+
+	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	if (!fresh)
+		return -ENOMEM;
+	fresh->memory = memory;
+	fresh->references = 1;
+	fresh->device = device;
+	fresh->imported = imported;
+
+	mutex_lock(&client->handle_lock);
+	link = npumem_handle_place_locked(client, memory, device, &parent);
+	if (*link) {
+		handle = rb_entry(*link, struct npumem_handle, by_memory);
+		if (handle->references == U32_MAX)
+			ret = -EMFILE;
+		else
+			handle->references++;
+	} else if (client->nr_handles >= READ_ONCE(npumem_max_handles)) {
+		ret = -EMFILE;
+	} else {
+		handle = fresh;
+		ret = xa_alloc_cyclic(&client->handles, &handle->id, handle,
+				      xa_limit_32b, &client->next_handle,
+				      GFP_KERNEL_ACCOUNT);
+		if (ret >= 0) {
+			/* 1 says that the ids wrapped around. */
+			ret = 0;
+			npumem_memory_hold(memory);
+			rb_link_node(&handle->by_memory, parent, link);
+			rb_insert_color(&handle->by_memory, &client->by_memory);
+			client->nr_handles++;
+			client->nr_imports += imported;
+			fresh = NULL;
+		} else if (ret == -EBUSY) {
+			ret = -EMFILE;
+		}
+	}
+	if (!ret)
+		*number = npumem_handle_number(client, handle);
+	mutex_unlock(&client->handle_lock);
+
+	if (added)
+		*added = !ret && !fresh;
+	kfree(fresh);
+	return ret;
+}
+
+/**
+ * npumem_handle_drop() - drop one reference of a handle
+ * @client: the client
+ * @number: the handle
+ *
+ * Context: process context, sleeps, takes handle_lock; may free the memory.
+ * Return: 0 or -ENOENT.
+ */
+int npumem_handle_drop(struct npumem_client *client, u64 number)
+{
+	struct npumem_handle *handle;
+	bool last;
+
+	mutex_lock(&client->handle_lock);
+	handle = npumem_handle_find_locked(client, number);
+	if (!handle) {
+		mutex_unlock(&client->handle_lock);
+		return -ENOENT;
+	}
+	last = !--handle->references;
+	if (last)
+		npumem_handle_remove_locked(client, handle);
+	mutex_unlock(&client->handle_lock);
+
+	if (last) {
+		npumem_memory_put(handle->memory);
+		kfree(handle);
+	}
+	return 0;
+}
+
+/**
+ * npumem_handle_memory() - the memory of a handle
+ * @client: the client
+ * @number: the handle
+ * @device: out: the device of the handle
+ * @imported: out: the handle was imported
+ *
+ * Context: process context, sleeps, takes handle_lock.
+ * Return: the memory with a reference for the caller, or ERR_PTR(-ENOENT).
+ */
+struct npumem_memory *npumem_handle_memory(struct npumem_client *client,
+					   u64 number, u32 *device,
+					   bool *imported)
+{
+	struct npumem_memory *memory = ERR_PTR(-ENOENT);
+	struct npumem_handle *handle;
+
+	mutex_lock(&client->handle_lock);
+	handle = npumem_handle_find_locked(client, number);
+	if (handle) {
+		memory = npumem_memory_hold(handle->memory);
+		*device = handle->device;
+		*imported = handle->imported;
+	}
+	mutex_unlock(&client->handle_lock);
+	return memory;
+}
+
+/**
+ * npumem_handles_drop_all() - drop handles whatever their counts
+ * @client: the client
+ * @device: those for this device, or -1 for all
+ *
+ * Context: process context, sleeps, takes handle_lock; may free memory.
+ */
+void npumem_handles_drop_all(struct npumem_client *client, int device)
+{
+	struct npumem_handle *handle;
+	unsigned long id = 0;
+
+	for (;;) {
+		mutex_lock(&client->handle_lock);
+		do {
+			handle = id ? xa_find_after(&client->handles, &id,
+						    ULONG_MAX, XA_PRESENT) :
+				      xa_find(&client->handles, &id,
+					      ULONG_MAX, XA_PRESENT);
+		} while (handle && device >= 0 && handle->device != device);
+		if (handle)
+			npumem_handle_remove_locked(client, handle);
+		mutex_unlock(&client->handle_lock);
+		if (!handle)
+			return;
+		npumem_memory_put(handle->memory);
+		kfree(handle);
+		cond_resched();
+	}
+}
+
+int npumem_ioctl_free(struct npumem_call *call)
+{
+	struct npumem_free *arg = call->arg;
+
+	if (arg->__reserved)
+		return -EINVAL;
+	return npumem_handle_drop(call->client, arg->handle);
+}
+
+int npumem_ioctl_memory_info(struct npumem_call *call)
+{
+	struct npumem_memory_info *arg = call->arg;
+	struct npumem_client *client = call->client;
+	struct npumem_memory *memory;
+	struct npumem_handle *handle;
+
+	if (arg->flags || arg->__reserved)
+		return -EINVAL;
+	mutex_lock(&client->handle_lock);
+	handle = npumem_handle_find_locked(client, arg->handle);
+	if (!handle) {
+		mutex_unlock(&client->handle_lock);
+		return -ENOENT;
+	}
+	memory = handle->memory;
+	arg->flags = (handle->imported ? NPUMEM_MEMORY_IMPORTED : 0) |
+		     (READ_ONCE(memory->share) ? NPUMEM_MEMORY_EXPORTED : 0);
+	arg->location_type = memory->location_type;
+	arg->location_id = memory->location_id;
+	arg->attr = memory->attr;
+	arg->device = handle->device;
+	arg->requested = memory->requested;
+	arg->length = npumem_memory_length(memory);
+	arg->references = handle->references;
+	mutex_unlock(&client->handle_lock);
+	return npumem_respond(call);
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Import: from a token to a handle, if the caller is let in.
+ */
+#include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/pid.h>
+#include <linux/wait.h>
+
+#include "internal.h"
+#include "trace.h"
+
+/* Is there no more reason to wait? */
+static bool npumem_import_settled(struct npumem_share *share, struct pid *tgid)
+{
+	return npumem_whitelist_has(share, tgid) ||
+	       !rcu_access_pointer(share->memory);
+}
+
+/*
+ * Is the caller let in? If not yet, wait for the exporter to say so: programs
+ * import right after the exporter's call that lets them in was begun. The
+ * memory is not held meanwhile, its end ends the wait.
+ */
+static int npumem_import_permit(struct npumem_share *share, struct pid *tgid)
+{
+	unsigned long wait = msecs_to_jiffies(READ_ONCE(npumem_import_wait_ms));
+	long left;
+
+	if (share->anyone || share->exporter == tgid ||
+	    npumem_whitelist_has(share, tgid))
+		return 0;
+	left = wait_event_killable_timeout(share->wait,
+					   npumem_import_settled(share, tgid),
+					   wait);
+	if (left < 0)
+		return -EINTR;
+	/* If it is the end of the memory that woke us, that is found next. */
+	return left ? 0 : -EPERM;
+}
+
+static int npumem_import_handle(struct npumem_call *call,
+				struct npumem_memory *memory)
+{
+	struct npumem_import *arg = call->arg;
+	struct npumem_client *client = call->client;
+	u32 owner = memory->device->id;
+	bool added;
+	int ret;
+
+	if (READ_ONCE(memory->device->gone))
+		return -ENODEV;
+	ret = npumem_handle_add(client, memory, arg->device, true,
+				&arg->handle, &added);
+	if (ret)
+		return ret;
+	if (added && arg->device != owner) {
+		ret = npumem_peer_enable_both(client, arg->device, owner);
+		if (ret)
+			goto err_handle;
+	}
+	arg->length = npumem_memory_length(memory);
+	ret = npumem_respond(call);
+	if (ret)
+		goto err_peers;
+	return 0;
+
+err_peers:
+	if (added && arg->device != owner)
+		npumem_peer_disable_both(client, arg->device, owner);
+err_handle:
+	npumem_handle_drop(client, arg->handle);
+	return ret;
+}
+
+static int npumem_import_share(struct npumem_call *call,
+			       struct npumem_share *share)
+{
+	struct npumem_import *arg = call->arg;
+	struct pid *tgid = call->client->tgid;
+	struct npumem_memory *memory;
+	int ret;
+
+	ret = npumem_import_permit(share, tgid);
+	if (ret) {
+		atomic_long_inc(&call->client->refused);
+		goto out;
+	}
+	memory = npumem_share_memory(share);
+	if (IS_ERR(memory)) {
+		ret = PTR_ERR(memory);
+		goto out;
+	}
+	if (share->exporter == tgid && memory->device->id == arg->device)
+		ret = -ELOOP;
+	else
+		ret = npumem_import_handle(call, memory);
+	npumem_memory_put(memory);
+out:
+	trace_npumem_import(share, arg->device, ret);
+	return ret;
+}
+
+int npumem_ioctl_import(struct npumem_call *call)
+{
+	struct npumem_import *arg = call->arg;
+	struct npumem_device *device;
+	struct npumem_share *share;
+	int ret;
+
+	if (arg->flags || arg->__reserved)
+		return -EINVAL;
+	device = npumem_device_get(arg->device);
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	share = npumem_share_get(arg->token);
+	if (share) {
+		ret = npumem_import_share(call, share);
+		npumem_share_put(share);
+	} else {
+		ret = -ENOENT;
+	}
+	npumem_device_put(device);
+	return ret;
+}

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the module share: the objects, grouped by the file that
+ * owns them. DESIGN.md tells how they hold each other.
+ *
+ * Lock order, outermost first:
+ *
+ *	npumem_clients_lock
+ *	  npumem_client.handle_lock
+ *	mmap_lock of the process
+ *	  npumem_client.map_lock
+ *	    i_mmap_rwsem and page-table locks of the kernel
+ *	npumem_share.lock
+ *
+ * The three groups do not nest in each other, but for npumem_clients_lock,
+ * under which map_lock may be taken too. Whoever holds map_lock neither takes
+ * mmap_lock nor touches user memory: the fault handler takes map_lock.
+ */
+#ifndef _NPUMEM_INTERNAL_H
+#define _NPUMEM_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/interval_tree.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/rhashtable-types.h>
+#include <linux/rwsem.h>
+#include <linux/sizes.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include "compat.h"
+#include <npumem.h>
+
+struct file;
+struct seq_file;
+struct vm_area_struct;
+struct vm_fault;
+
+/*
+ * Physical memory comes in chunks of one granule, each physically contiguous
+ * and one compound page: what a page-table entry of the granule's size needs,
+ * and what get_user_pages_fast() before 6.12 relies on.
+ */
+#define NPUMEM_CHUNK_SHIFT	21
+#define NPUMEM_CHUNK_SIZE	BIT(NPUMEM_CHUNK_SHIFT)
+#define NPUMEM_CHUNK_MASK	(~(NPUMEM_CHUNK_SIZE - 1))
+#define NPUMEM_CHUNK_ORDER	(NPUMEM_CHUNK_SHIFT - PAGE_SHIFT)
+
+/*
+ * limits.c: module parameters that bound what one client may hold, and the
+ * like; root may change them at any time
+ */
+
+extern unsigned int npumem_max_handles;
+extern unsigned int npumem_max_mappings;
+extern unsigned int npumem_max_reservations;
+extern unsigned int npumem_max_whitelist;
+extern unsigned int npumem_import_wait_ms;
+extern bool npumem_pmd_entries;
+
+/*
+ * device.c
+ */
+
+/**
+ * struct npumem_device - one bound NPU
+ * @ref: held by the binding, by each memory of the device, by callers
+ * @id: the number user space knows it by
+ * @nid: node its memory comes from, or NUMA_NO_NODE
+ * @is_virtual: a slice of a card, whose memory cannot be exported
+ * @gone: unbound; set before the mappings are zapped, never cleared. Faults
+ *        read it under map_lock
+ * @capacity: bytes it may hand out
+ * @used: bytes handed out
+ */
+struct npumem_device {
+	struct kref ref;
+	unsigned int id;
+	int nid;
+	bool is_virtual;
+	bool gone;
+	u64 capacity;
+	atomic64_t used;
+	struct rcu_head rcu;
+};
+
+int npumem_devices_init(void);
+void npumem_devices_exit(void);
+unsigned int npumem_device_count(void);
+struct npumem_device *npumem_device_get(u32 id);
+struct npumem_device *npumem_device_hold(struct npumem_device *device);
+void npumem_device_put(struct npumem_device *device);
+
+/*
+ * pool.c: where a device's physical memory comes from
+ */
+
+int npumem_pool_charge(struct npumem_device *device, u64 length);
+void npumem_pool_uncharge(struct npumem_device *device, u64 length);
+int npumem_pool_alloc(struct npumem_device *device, struct page **chunks,
+		      unsigned long nr_chunks);
+void npumem_pool_free(struct page **chunks, unsigned long nr_chunks);
+
+/*
+ * memory.c
+ */
+
+/**
+ * struct npumem_memory - one physical allocation
+ * @ref: held by each handle and each mapping, by calls under way
+ * @device: where it is; a reference
+ * @serial: names it to the administrator; tokens and addresses never do
+ * @requested: bytes asked for
+ * @granule: what its length is a multiple of
+ * @location_type: as asked for
+ * @location_id: as asked for
+ * @attr: as asked for
+ * @share: its share once exported, which it holds until its end
+ * @rcu: frees it after those who found it by its share have looked
+ * @nr_chunks: elements of @chunks
+ * @chunks: its pages in order
+ */
+struct npumem_memory {
+	struct kref ref;
+	struct npumem_device *device;
+	u64 serial;
+	u64 requested;
+	u64 granule;
+	u32 location_type;
+	u32 location_id;
+	u32 attr;
+	struct npumem_share *share;
+	struct rcu_head rcu;
+	unsigned long nr_chunks;
+	struct page *chunks[];
+};
+
+static inline u64 npumem_memory_length(const struct npumem_memory *memory)
+{
+	return (u64)memory->nr_chunks << NPUMEM_CHUNK_SHIFT;
+}
+
+struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
+					  u64 requested, u64 granule);
+struct npumem_memory *npumem_memory_hold(struct npumem_memory *memory);
+void npumem_memory_put(struct npumem_memory *memory);
+
+/*
+ * share.c
+ */
+
+/**
+ * struct npumem_share - the name under which a memory can be imported
+ * @ref: held by its memory and by calls under way
+ * @node: in the table of all shares, by @token
+ * @token: random, the capability itself: never printed
+ * @serial: of its memory
+ * @memory: what it names; weak, NULL once the memory ends. Read under RCU
+ * @exporter: the process that may extend the whitelist; a reference
+ * @anyone: knowing the token is enough
+ * @lock: serialises changes of @whitelist and @nr_pids
+ * @whitelist: struct pid of each process let in, with a reference, by its
+ *             number in the initial namespace. A number that comes back
+ *             belongs to another struct pid, so an entry never outlives its
+ *             process. Read under RCU
+ * @nr_pids: entries of @whitelist
+ * @wait: imports that wait to be let in
+ * @rcu: frees it after those who found it in the table have looked
+ */
+struct npumem_share {
+	struct kref ref;
+	struct rhash_head node;
+	u64 token;
+	u64 serial;
+	struct npumem_memory __rcu *memory;
+	struct pid *exporter;
+	bool anyone;
+	struct mutex lock;	/* changes of whitelist and nr_pids */
+	struct xarray whitelist;
+	u32 nr_pids;
+	wait_queue_head_t wait;
+	struct rcu_head rcu;
+};
+
+int npumem_shares_init(void);
+void npumem_shares_exit(void);
+struct npumem_share *npumem_share_get(u64 token);
+void npumem_share_put(struct npumem_share *share);
+struct npumem_memory *npumem_share_memory(struct npumem_share *share);
+void npumem_share_end(struct npumem_share *share);
+
+/*
+ * whitelist.c
+ */
+
+void npumem_whitelist_init(struct npumem_share *share);
+void npumem_whitelist_destroy(struct npumem_share *share);
+bool npumem_whitelist_has(struct npumem_share *share, struct pid *tgid);
+
+/*
+ * client.c
+ */
+
+/**
+ * struct npumem_client - one open file of one process
+ * @node: in the list of all clients, under npumem_clients_lock
+ * @tgid: the process that opened it; a reference
+ * @mm: its address space; only compared. @notifier keeps it from reuse
+ * @notifier: tells when @mm ends
+ * @inode: of its own, so that zapping its mapping reaches this client alone
+ * @huge: uses huge page-table entries, all or none: a base entry's table in
+ *        the place of a huge entry would be in its way
+ * @handle_tag: upper half of its handles, which others' handles lack
+ *
+ * @handle_lock: guards @handles, @by_memory, the counts in them, @peers
+ * @handles: struct npumem_handle by the lower half of the handle
+ * @next_handle: where the search for a free id goes on
+ * @by_memory: the same handles by memory and device
+ * @nr_handles: how many
+ * @nr_imports: how many of them are imported
+ * @peers: how often a direction is enabled, by its two devices
+ *
+ * @map_lock: guards what follows, and the rights in it. Faults hold it shared
+ *            while they insert, so that a zap after it was held exclusively
+ *            leaves nothing stale behind
+ * @reservations: struct npumem_reservation by address
+ * @spans: struct npumem_span by address, of all mappings
+ * @nr_reservations: how many
+ * @nr_mappings: how many mappings
+ * @reserved: bytes in reservations
+ * @mapped: bytes in mappings
+ *
+ * @faults: page faults served
+ * @pmd_entries: huge entries inserted
+ * @pte_entries: base entries inserted
+ * @refused: imports refused
+ *
+ * The file holds it until its last close; then the notifier's grace period
+ * does.
+ */
+struct npumem_client {
+	struct list_head node;
+	struct pid *tgid;
+	struct mm_struct *mm;
+	struct mmu_notifier notifier;
+	struct inode *inode;
+	bool huge;
+	u32 handle_tag;
+
+	struct mutex handle_lock;	/* handles to peers */
+	struct xarray handles;
+	u32 next_handle;
+	struct rb_root by_memory;
+	unsigned long nr_handles;
+	unsigned long nr_imports;
+	struct xarray peers;
+
+	struct rw_semaphore map_lock;	/* reservations to mapped */
+	struct rb_root_cached reservations;
+	struct rb_root_cached spans;
+	unsigned long nr_reservations;
+	unsigned long nr_mappings;
+	u64 reserved;
+	u64 mapped;
+
+	atomic_long_t faults;
+	atomic_long_t pmd_entries;
+	atomic_long_t pte_entries;
+	atomic_long_t refused;
+};
+
+extern struct mutex npumem_clients_lock;
+extern struct list_head npumem_clients;
+
+int npumem_clients_init(void);
+void npumem_clients_exit(void);
+int npumem_client_open(struct inode *inode, struct file *file);
+int npumem_client_release(struct inode *inode, struct file *file);
+bool npumem_client_is_mine(const struct npumem_client *client);
+void npumem_client_stats(struct npumem_client *client,
+			 struct npumem_stats *stats);
+void npumem_client_show_fdinfo(struct seq_file *m, struct file *file);
+
+/*
+ * main.c: a call under way
+ */
+
+/**
+ * struct npumem_call - one ioctl
+ * @client: whose descriptor
+ * @user: the argument in user space
+ * @user_size: its size, read once
+ * @size: how much of @arg is known to this module
+ * @arg: the argument, completed with zeros
+ */
+struct npumem_call {
+	struct npumem_client *client;
+	void __user *user;
+	u32 user_size;
+	u32 size;
+	void *arg;
+};
+
+int npumem_respond(struct npumem_call *call);
+
+/*
+ * handle.c
+ */
+
+/**
+ * struct npumem_handle - a client's number for a memory
+ * @by_memory: in the client's tree of the same name
+ * @memory: what it names; a reference
+ * @id: lower half of the number
+ * @references: how many frees it takes
+ * @device: the device that uses the memory through it
+ * @imported: not allocated by this client
+ */
+struct npumem_handle {
+	struct rb_node by_memory;
+	struct npumem_memory *memory;
+	u32 id;
+	u32 references;
+	u16 device;
+	bool imported;
+};
+
+int npumem_handle_add(struct npumem_client *client,
+		      struct npumem_memory *memory, u32 device, bool imported,
+		      u64 *number, bool *added);
+int npumem_handle_drop(struct npumem_client *client, u64 number);
+struct npumem_memory *npumem_handle_memory(struct npumem_client *client,
+					   u64 number, u32 *device,
+					   bool *imported);
+void npumem_handles_drop_all(struct npumem_client *client, int device);
+
+/*
+ * reservation.c
+ */
+
+/**
+ * struct npumem_reservation - one VMA of a client
+ * @it: in the client's tree, by address
+ * @client: whose
+ * @vmas: VMAs that refer to it: one, and for a moment two while the kernel
+ *        tries an mremap() that is refused
+ * @device: the device of its first mapping, or -1
+ * @mappings: mappings in it
+ * @released: is being given back, takes no mappings; guarded by map_lock as
+ *            all the rest
+ */
+struct npumem_reservation {
+	struct interval_tree_node it;
+	struct npumem_client *client;
+	refcount_t vmas;
+	int device;
+	unsigned long mappings;
+	bool released;
+};
+
+int npumem_reservation_mmap(struct file *file, struct vm_area_struct *vma);
+struct npumem_reservation *npumem_reservation_find(struct npumem_client *client,
+						   u64 first, u64 last);
+
+/*
+ * mapping.c
+ */
+
+/* The bit of a location in the masks of rights. */
+#define NPUMEM_RIGHTS_HOST	BIT_ULL(63)
+#define NPUMEM_RIGHTS_DEVICE(n)	BIT_ULL(n)
+
+/**
+ * struct npumem_rights - who may access
+ * @read: bit per location
+ * @write: bit per location
+ */
+struct npumem_rights {
+	u64 read;
+	u64 write;
+};
+
+/**
+ * struct npumem_span - a part of a mapping with the same rights throughout
+ * @it: in the client's tree, by address
+ * @mapping: what it is a part of
+ * @rights: who may access it
+ */
+struct npumem_span {
+	struct interval_tree_node it;
+	struct npumem_mapping *mapping;
+	struct npumem_rights rights;
+};
+
+/**
+ * struct npumem_mapping - a memory at an address of a client
+ * @head: the first of its spans, and the only one until rights differ
+ * @node: in a list of mappings being taken down
+ * @memory: what is mapped; a reference
+ * @reservation: where
+ * @first: first address
+ * @last: last address
+ * @device: the device that uses the memory through it
+ * @imported: the handle was
+ * @dying: being taken down: faults fail, the addresses are not free yet
+ */
+struct npumem_mapping {
+	struct npumem_span head;
+	struct list_head node;
+	struct npumem_memory *memory;
+	struct npumem_reservation *reservation;
+	unsigned long first;
+	unsigned long last;
+	u16 device;
+	bool imported;
+	bool dying;
+};
+
+struct npumem_span *npumem_span_first(struct npumem_client *client,
+				      unsigned long first,
+				      unsigned long last);
+struct npumem_span *npumem_span_next(struct npumem_span *span,
+				     unsigned long last);
+bool npumem_span_cpu_reads(const struct npumem_span *span);
+bool npumem_span_cpu_writes(const struct npumem_span *span);
+void npumem_mappings_drop(struct npumem_client *client, unsigned long first,
+			  unsigned long last, int device);
+void npumem_client_zap(struct npumem_client *client, unsigned long first,
+		       unsigned long last);
+
+/*
+ * fault.c
+ */
+
+vm_fault_t npumem_vm_fault(struct vm_fault *vmf);
+vm_fault_t npumem_vm_huge_fault(struct vm_fault *vmf, npumem_fault_size size);
+vm_fault_t npumem_vm_pfn_mkwrite(struct vm_fault *vmf);
+void npumem_populate(struct npumem_client *client, unsigned long first,
+		     unsigned long last);
+
+/*
+ * peer.c
+ */
+
+bool npumem_peer_enabled(struct npumem_client *client, u32 device, u32 peer);
+bool npumem_peer_linked(struct npumem_client *client, u32 device, u32 peer);
+int npumem_peer_enable_both(struct npumem_client *client, u32 a, u32 b);
+void npumem_peer_disable_both(struct npumem_client *client, u32 a, u32 b);
+void npumem_peers_drop(struct npumem_client *client, int device);
+
+/*
+ * debugfs.c
+ */
+
+void npumem_debugfs_init(void);
+void npumem_debugfs_exit(void);
+
+/*
+ * The commands, by file. Each is called in process context without locks, by
+ * the process that owns the client, with the size and tail of the argument
+ * checked; it checks the rest, and answers 0 or a negative errno.
+ */
+int npumem_ioctl_query(struct npumem_call *call);		/* main.c */
+int npumem_ioctl_host_tgid(struct npumem_call *call);
+int npumem_ioctl_stats(struct npumem_call *call);		/* client.c */
+int npumem_ioctl_reset(struct npumem_call *call);
+int npumem_ioctl_device_info(struct npumem_call *call);		/* device.c */
+int npumem_ioctl_alloc(struct npumem_call *call);		/* memory.c */
+int npumem_ioctl_free(struct npumem_call *call);		/* handle.c */
+int npumem_ioctl_memory_info(struct npumem_call *call);
+int npumem_ioctl_map(struct npumem_call *call);			/* mapping.c */
+int npumem_ioctl_unmap(struct npumem_call *call);
+int npumem_ioctl_range(struct npumem_call *call);
+int npumem_ioctl_retain(struct npumem_call *call);
+int npumem_ioctl_set_access(struct npumem_call *call);		/* access.c */
+int npumem_ioctl_get_access(struct npumem_call *call);
+int npumem_ioctl_release(struct npumem_call *call);	/* reservation.c */
+int npumem_ioctl_export(struct npumem_call *call);		/* share.c */
+int npumem_ioctl_share_info(struct npumem_call *call);
+int npumem_ioctl_whitelist_add(struct npumem_call *call);	/* whitelist.c */
+int npumem_ioctl_import(struct npumem_call *call);		/* import.c */
+int npumem_ioctl_peer_enable(struct npumem_call *call);		/* peer.c */
+int npumem_ioctl_peer_disable(struct npumem_call *call);
+int npumem_ioctl_peer_status(struct npumem_call *call);
+int npumem_ioctl_copy(struct npumem_call *call);		/* copy.c */
+int npumem_ioctl_fill(struct npumem_call *call);
+
+#endif /* _NPUMEM_INTERNAL_H */

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/npumem: the module's entry and exit, and the dispatch of ioctls to
+ * the files that own what they act on.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+
+#include "internal.h"
+
+/*
+ * A command: its handler, the size of its argument in this module and in the
+ * first version of the ABI, which is the shortest that is accepted.
+ */
+struct npumem_command {
+	unsigned int size;
+	unsigned int min_size;
+	int (*handler)(struct npumem_call *call);
+};
+
+/* _last is the last member that _type had in the first version. */
+#define NPUMEM_COMMAND(_number, _handler, _type, _last)		\
+	[_IOC_NR(_number)] = {					\
+		.size = sizeof(_type) +				\
+			BUILD_BUG_ON_ZERO(sizeof(_type) >	\
+				sizeof(union npumem_argument)),	\
+		.min_size = offsetofend(_type, _last),		\
+		.handler = (_handler),				\
+	}
+
+/* Room for any argument; the elements are here for their sizes only. */
+union npumem_argument {
+	struct npumem_query query;
+	struct npumem_device_info device_info;
+	struct npumem_memory_info memory_info;
+	struct npumem_stats stats;
+	struct npumem_copy copy;
+};
+
+static const struct npumem_command npumem_commands[] = {
+	NPUMEM_COMMAND(NPUMEM_QUERY, npumem_ioctl_query,
+		       struct npumem_query, granule),
+	NPUMEM_COMMAND(NPUMEM_DEVICE_INFO, npumem_ioctl_device_info,
+		       struct npumem_device_info, used),
+	NPUMEM_COMMAND(NPUMEM_ALLOC, npumem_ioctl_alloc,
+		       struct npumem_alloc, handle),
+	NPUMEM_COMMAND(NPUMEM_FREE, npumem_ioctl_free,
+		       struct npumem_free, handle),
+	NPUMEM_COMMAND(NPUMEM_MEMORY_INFO, npumem_ioctl_memory_info,
+		       struct npumem_memory_info, __reserved),
+	NPUMEM_COMMAND(NPUMEM_MAP, npumem_ioctl_map,
+		       struct npumem_map, handle),
+	NPUMEM_COMMAND(NPUMEM_UNMAP, npumem_ioctl_unmap,
+		       struct npumem_unmap, address),
+	NPUMEM_COMMAND(NPUMEM_SET_ACCESS, npumem_ioctl_set_access,
+		       struct npumem_set_access, entries),
+	NPUMEM_COMMAND(NPUMEM_GET_ACCESS, npumem_ioctl_get_access,
+		       struct npumem_get_access, address),
+	NPUMEM_COMMAND(NPUMEM_RANGE, npumem_ioctl_range,
+		       struct npumem_range, location_id),
+	NPUMEM_COMMAND(NPUMEM_RELEASE, npumem_ioctl_release,
+		       struct npumem_release, address),
+	NPUMEM_COMMAND(NPUMEM_EXPORT, npumem_ioctl_export,
+		       struct npumem_export, token),
+	NPUMEM_COMMAND(NPUMEM_WHITELIST_ADD, npumem_ioctl_whitelist_add,
+		       struct npumem_whitelist_add, __reserved),
+	NPUMEM_COMMAND(NPUMEM_IMPORT, npumem_ioctl_import,
+		       struct npumem_import, length),
+	NPUMEM_COMMAND(NPUMEM_SHARE_INFO, npumem_ioctl_share_info,
+		       struct npumem_share_info, device),
+	NPUMEM_COMMAND(NPUMEM_PEER_ENABLE, npumem_ioctl_peer_enable,
+		       struct npumem_peer, enabled),
+	NPUMEM_COMMAND(NPUMEM_PEER_DISABLE, npumem_ioctl_peer_disable,
+		       struct npumem_peer, enabled),
+	NPUMEM_COMMAND(NPUMEM_PEER_STATUS, npumem_ioctl_peer_status,
+		       struct npumem_peer, enabled),
+	NPUMEM_COMMAND(NPUMEM_HOST_TGID, npumem_ioctl_host_tgid,
+		       struct npumem_host_tgid, tgid),
+	NPUMEM_COMMAND(NPUMEM_STATS, npumem_ioctl_stats,
+		       struct npumem_stats, refused_imports),
+	NPUMEM_COMMAND(NPUMEM_COPY, npumem_ioctl_copy,
+		       struct npumem_copy, length),
+	NPUMEM_COMMAND(NPUMEM_FILL, npumem_ioctl_fill,
+		       struct npumem_fill, __reserved),
+	NPUMEM_COMMAND(NPUMEM_RETAIN, npumem_ioctl_retain,
+		       struct npumem_retain, handle),
+	NPUMEM_COMMAND(NPUMEM_RESET, npumem_ioctl_reset,
+		       struct npumem_reset, device),
+};
+
+/**
+ * npumem_respond() - hand the results of a call to user space
+ * @call: the call, with the results in its argument
+ *
+ * A handler that makes something which the caller learns of only here undoes
+ * it when this fails.
+ *
+ * Context: process context, may fault and sleep; no map_lock.
+ * Return: 0 or -EFAULT.
+ */
+int npumem_respond(struct npumem_call *call)
+{
+	if (copy_to_user(call->user, call->arg,
+			 min(call->user_size, call->size)))
+		return -EFAULT;
+	return 0;
+}
+
+static long npumem_ioctl(struct file *file, unsigned int number,
+			 unsigned long user)
+{
+	const struct npumem_command *command;
+	union npumem_argument argument;
+	struct npumem_call call = {
+		.client = file->private_data,
+		.user = (void __user *)user,
+		.arg = &argument,
+	};
+	unsigned int nr = _IOC_NR(number);
+	int ret;
+
+	if (number != _IO(NPUMEM_IOC_TYPE, nr) ||
+	    nr >= ARRAY_SIZE(npumem_commands))
+		return -ENOTTY;
+	command = &npumem_commands[array_index_nospec(nr,
+					ARRAY_SIZE(npumem_commands))];
+	if (!npumem_client_is_mine(call.client))
+		return -EACCES;
+
+	/* Read once: the caller's other threads may change it meanwhile. */
+	if (get_user(call.user_size, (u32 __user *)call.user))
+		return -EFAULT;
+	if (call.user_size < command->min_size)
+		return -EINVAL;
+	call.size = command->size;
+	ret = copy_struct_from_user(&argument, command->size, call.user,
+				    call.user_size);
+	if (ret)
+		return ret;
+	return command->handler(&call);
+}
+
+int npumem_ioctl_query(struct npumem_call *call)
+{
+	struct npumem_query *arg = call->arg;
+
+	arg->abi_major = NPUMEM_ABI_MAJOR;
+	arg->abi_minor = NPUMEM_ABI_MINOR;
+	arg->device_count = npumem_device_count();
+	arg->handle_tag = call->client->handle_tag;
+	arg->max_devices = NPUMEM_MAX_DEVICES;
+	arg->granule = NPUMEM_GRANULE;
+	return npumem_respond(call);
+}
+
+int npumem_ioctl_host_tgid(struct npumem_call *call)
+{
+	struct npumem_host_tgid *arg = call->arg;
+
+	arg->tgid = task_tgid_nr(current);
+	return npumem_respond(call);
+}
+
+static const struct file_operations npumem_fops = {
+	.owner = THIS_MODULE,
+	.open = npumem_client_open,
+	.release = npumem_client_release,
+	.unlocked_ioctl = npumem_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = npumem_reservation_mmap,
+	.show_fdinfo = npumem_client_show_fdinfo,
+};
+
+static struct miscdevice npumem_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "npumem",
+	.fops = &npumem_fops,
+	.mode = 0660,
+};
+
+static int __init npumem_init(void)
+{
+	int ret;
+
+	ret = npumem_shares_init();
+	if (ret)
+		return ret;
+	ret = npumem_clients_init();
+	if (ret)
+		goto err_shares;
+	ret = npumem_devices_init();
+	if (ret)
+		goto err_clients;
+	npumem_debugfs_init();
+	ret = misc_register(&npumem_misc);
+	if (ret)
+		goto err_devices;
+	return 0;
+
+err_devices:
+	npumem_debugfs_exit();
+	npumem_devices_exit();
+err_clients:
+	npumem_clients_exit();
+err_shares:
+	npumem_shares_exit();
+	return ret;
+}
+
+/* An open file holds the module, so nobody is left but callbacks. */
+static void __exit npumem_exit(void)
+{
+	misc_deregister(&npumem_misc);
+	npumem_debugfs_exit();
+	npumem_devices_exit();
+	npumem_clients_exit();
+	npumem_shares_exit();
+}
+
+module_init(npumem_init);
+module_exit(npumem_exit);
+
+MODULE_DESCRIPTION("Device memory shared between processes by AscendCL");
+MODULE_AUTHOR("The npumem authors");
+MODULE_LICENSE("GPL");

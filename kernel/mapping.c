@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mappings: memories at addresses of a client. A mapping is cut into spans,
+ * the parts of it in which rights are the same; faults, copies and queries
+ * look spans up by address.
+ *
+ * A mapping is taken down in this order, which must not change: marked dying
+ * under map_lock, so that no fault inserts it any more and those that have
+ * begun are over; zapped without the lock; taken out of the tree; its
+ * reference to the memory dropped. Until it is out of the tree its addresses
+ * are taken, so a zap never hits what comes next.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+#include "trace.h"
+
+static struct npumem_span *npumem_span_of(struct interval_tree_node *it)
+{
+	return it ? container_of(it, struct npumem_span, it) : NULL;
+}
+
+/**
+ * npumem_span_first() - find the lowest span of an address range
+ * @client: the client, map_lock held
+ * @first: first address
+ * @last: last address
+ *
+ * Return: the span, which may be of a dying mapping, or NULL.
+ */
+struct npumem_span *npumem_span_first(struct npumem_client *client,
+				      unsigned long first, unsigned long last)
+{
+	lockdep_assert_held(&client->map_lock);
+	return npumem_span_of(interval_tree_iter_first(&client->spans, first,
+						       last));
+}
+
+/**
+ * npumem_span_next() - the next span of an address range
+ * @span: what npumem_span_first() or this gave
+ * @last: last address
+ */
+struct npumem_span *npumem_span_next(struct npumem_span *span,
+				     unsigned long last)
+{
+	/* Spans do not overlap: what comes next begins behind this one. */
+	if (span->it.last >= last)
+		return NULL;
+	return npumem_span_of(interval_tree_iter_next(&span->it,
+						      span->it.last + 1,
+						      last));
+}
+
+/*
+ * The CPU stands in for the device that the mapping belongs to, and is the
+ * host: it may do what either may.
+ */
+static u64 npumem_span_cpu(const struct npumem_span *span)
+{
+	return NPUMEM_RIGHTS_DEVICE(span->mapping->device) |
+	       NPUMEM_RIGHTS_HOST;
+}
+
+bool npumem_span_cpu_reads(const struct npumem_span *span)
+{
+	return span->rights.read & npumem_span_cpu(span);
+}
+
+bool npumem_span_cpu_writes(const struct npumem_span *span)
+{
+	return span->rights.write & npumem_span_cpu(span);
+}
+
+/**
+ * npumem_client_zap() - take an address range out of the page tables
+ * @client: the client, map_lock not held
+ * @first: first address
+ * @last: last address; ULONG_MAX with 0 as first is all there is
+ *
+ * Context: process context, sleeps; mmap_lock may be held.
+ */
+void npumem_client_zap(struct npumem_client *client, unsigned long first,
+		       unsigned long last)
+{
+	/* The length wraps to 0 for all, which the kernel takes as such. */
+	unmap_mapping_range(client->inode->i_mapping, first, last - first + 1,
+			    1);
+}
+
+static void npumem_mapping_erase_locked(struct npumem_client *client,
+					struct npumem_mapping *mapping)
+{
+	struct npumem_span *span, *next;
+
+	lockdep_assert_held_write(&client->map_lock);
+	for (span = npumem_span_first(client, mapping->first, mapping->last);
+	     span; span = next) {
+		next = npumem_span_next(span, mapping->last);
+		interval_tree_remove(&span->it, &client->spans);
+		if (span != &mapping->head)
+			kfree(span);
+	}
+	mapping->reservation->mappings--;
+	client->nr_mappings--;
+	client->mapped -= mapping->last - mapping->first + 1;
+}
+
+/* Second half of taking mappings down, all of them within the range. */
+static void npumem_mappings_finish(struct npumem_client *client,
+				   struct list_head *dying,
+				   unsigned long first, unsigned long last)
+{
+	struct npumem_mapping *mapping, *next;
+
+	npumem_client_zap(client, first, last);
+
+	down_write(&client->map_lock);
+	list_for_each_entry(mapping, dying, node) {
+		npumem_mapping_erase_locked(client, mapping);
+		cond_resched();
+	}
+	up_write(&client->map_lock);
+
+	list_for_each_entry_safe(mapping, next, dying, node) {
+		trace_npumem_unmap(mapping);
+		npumem_memory_put(mapping->memory);
+		kfree(mapping);
+		cond_resched();
+	}
+}
+
+/**
+ * npumem_mappings_drop() - unmap all that a range has
+ * @client: the client, map_lock not held
+ * @first: first address
+ * @last: last address; no mapping crosses the range's ends
+ * @device: mappings of this device only, or -1 for all
+ *
+ * Context: process context, sleeps; mmap_lock may be held. May free memory.
+ */
+void npumem_mappings_drop(struct npumem_client *client, unsigned long first,
+			  unsigned long last, int device)
+{
+	struct npumem_span *span;
+	LIST_HEAD(dying);
+
+	down_write(&client->map_lock);
+	for (span = npumem_span_first(client, first, last); span;
+	     span = npumem_span_next(span, last)) {
+		struct npumem_mapping *mapping = span->mapping;
+
+		if (mapping->dying ||
+		    (device >= 0 && mapping->device != device))
+			continue;
+		mapping->dying = true;
+		list_add_tail(&mapping->node, &dying);
+		cond_resched();
+	}
+	up_write(&client->map_lock);
+
+	if (!list_empty(&dying))
+		npumem_mappings_finish(client, &dying, first, last);
+}
+
+/* Where may it go, and is the place free? */
+static int npumem_mapping_insert_locked(struct npumem_client *client,
+					struct npumem_mapping *mapping)
+{
+	struct npumem_reservation *reservation;
+
+	lockdep_assert_held_write(&client->map_lock);
+	reservation = npumem_reservation_find(client, mapping->first,
+					      mapping->last);
+	if (!reservation || reservation->released ||
+	    reservation->it.start > mapping->first ||
+	    reservation->it.last < mapping->last)
+		return -EADDRNOTAVAIL;
+	if (npumem_span_first(client, mapping->first, mapping->last))
+		return -EEXIST;
+	if (reservation->device >= 0 && reservation->device != mapping->device)
+		return -EXDEV;
+	if (client->nr_mappings >= READ_ONCE(npumem_max_mappings))
+		return -EMFILE;
+
+	interval_tree_insert(&mapping->head.it, &client->spans);
+	mapping->reservation = reservation;
+	reservation->device = mapping->device;
+	reservation->mappings++;
+	client->nr_mappings++;
+	client->mapped += mapping->last - mapping->first + 1;
+	return 0;
+}
+
+/* Does the length name all of the memory, and the range end below 2^64? */
+static int npumem_map_check(const struct npumem_map *arg,
+			    const struct npumem_memory *memory, u64 *last)
+{
+	u64 length;
+
+	if (check_add_overflow(arg->length, memory->granule - 1, &length))
+		return -EOVERFLOW;
+	length &= ~(memory->granule - 1);
+	if (length > npumem_memory_length(memory))
+		return -EOVERFLOW;
+	if (length < npumem_memory_length(memory))
+		return -ERANGE;
+	if (check_add_overflow(arg->address, length - 1, last))
+		return -EADDRNOTAVAIL;
+	return READ_ONCE(memory->device->gone) ? -ENODEV : 0;
+}
+
+static struct npumem_mapping *
+npumem_mapping_create(struct npumem_memory *memory, u64 first, u64 last,
+		      u32 device, bool imported)
+{
+	struct npumem_mapping *mapping;
+
+	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL_ACCOUNT);
+	if (!mapping)
+		return NULL;
+	mapping->head.it.start = first;
+	mapping->head.it.last = last;
+	mapping->head.mapping = mapping;
+	mapping->first = first;
+	mapping->last = last;
+	mapping->memory = npumem_memory_hold(memory);
+	mapping->device = device;
+	mapping->imported = imported;
+	return mapping;
+}
+
+static int npumem_map(struct npumem_client *client,
+		      const struct npumem_map *arg,
+		      struct npumem_memory *memory, u32 device, bool imported)
+{
+	struct npumem_mapping *mapping;
+	u64 last;
+	int ret;
+
+	ret = npumem_map_check(arg, memory, &last);
+	if (ret)
+		return ret;
+	mapping = npumem_mapping_create(memory, arg->address, last, device,
+					imported);
+	if (!mapping)
+		return -ENOMEM;
+	if (!(arg->flags & NPUMEM_MAP_NO_ACCESS)) {
+		mapping->head.rights.read = NPUMEM_RIGHTS_DEVICE(device);
+		mapping->head.rights.write = NPUMEM_RIGHTS_DEVICE(device);
+	}
+
+	ret = -EINTR;
+	if (!down_write_killable(&client->map_lock)) {
+		ret = npumem_mapping_insert_locked(client, mapping);
+		if (!ret)
+			trace_npumem_map(mapping);
+		up_write(&client->map_lock);
+	}
+	if (ret) {
+		npumem_memory_put(memory);
+		kfree(mapping);
+		return ret;
+	}
+	npumem_populate(client, arg->address, last);
+	return 0;
+}
+
+int npumem_ioctl_map(struct npumem_call *call)
+{
+	struct npumem_map *arg = call->arg;
+	struct npumem_memory *memory;
+	bool imported;
+	u32 device;
+	int ret;
+
+	if (arg->flags & ~NPUMEM_MAP_NO_ACCESS || arg->offset ||
+	    !arg->length || arg->address & ~NPUMEM_CHUNK_MASK)
+		return -EINVAL;
+	memory = npumem_handle_memory(call->client, arg->handle, &device,
+				      &imported);
+	if (IS_ERR(memory))
+		return PTR_ERR(memory);
+	ret = npumem_map(call->client, arg, memory, device, imported);
+	npumem_memory_put(memory);
+	return ret;
+}
+
+/* The live mapping that begins at an address. */
+static struct npumem_mapping *
+npumem_mapping_at_locked(struct npumem_client *client, u64 first)
+{
+	struct npumem_span *span = npumem_span_first(client, first, first);
+
+	if (!span || span->mapping->dying || span->mapping->first != first)
+		return NULL;
+	return span->mapping;
+}
+
+int npumem_ioctl_unmap(struct npumem_call *call)
+{
+	struct npumem_unmap *arg = call->arg;
+	struct npumem_client *client = call->client;
+	struct npumem_mapping *mapping;
+	LIST_HEAD(dying);
+
+	if (arg->__reserved)
+		return -EINVAL;
+	if (down_write_killable(&client->map_lock))
+		return -EINTR;
+	mapping = npumem_mapping_at_locked(client, arg->address);
+	if (mapping) {
+		mapping->dying = true;
+		list_add(&mapping->node, &dying);
+	}
+	up_write(&client->map_lock);
+	if (!mapping)
+		return -ENOENT;
+	npumem_mappings_finish(client, &dying, mapping->first, mapping->last);
+	return 0;
+}
+
+int npumem_ioctl_range(struct npumem_call *call)
+{
+	struct npumem_range *arg = call->arg;
+	struct npumem_client *client = call->client;
+	struct npumem_mapping *mapping;
+	struct npumem_span *span;
+	int ret = -ENOENT;
+
+	down_read(&client->map_lock);
+	span = npumem_span_first(client, arg->address, arg->address);
+	if (span && !span->mapping->dying) {
+		mapping = span->mapping;
+		arg->device = mapping->device;
+		arg->address = mapping->first;
+		arg->length = mapping->last - mapping->first + 1;
+		arg->location_type = mapping->memory->location_type;
+		arg->location_id = mapping->memory->location_id;
+		ret = 0;
+	}
+	up_read(&client->map_lock);
+	return ret ?: npumem_respond(call);
+}
+
+int npumem_ioctl_retain(struct npumem_call *call)
+{
+	struct npumem_retain *arg = call->arg;
+	struct npumem_client *client = call->client;
+	struct npumem_memory *memory = NULL;
+	struct npumem_mapping *mapping;
+	bool imported;
+	u32 device;
+	int ret;
+
+	if (arg->__reserved)
+		return -EINVAL;
+	down_read(&client->map_lock);
+	mapping = npumem_mapping_at_locked(client, arg->address);
+	if (mapping) {
+		memory = npumem_memory_hold(mapping->memory);
+		device = mapping->device;
+		imported = mapping->imported;
+	}
+	up_read(&client->map_lock);
+	if (!memory)
+		return -ENOENT;
+
+	ret = npumem_handle_add(client, memory, device, imported,
+				&arg->handle, NULL);
+	npumem_memory_put(memory);
+	if (ret)
+		return ret;
+	ret = npumem_respond(call);
+	if (ret)
+		npumem_handle_drop(client, arg->handle);
+	return ret;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pools: where a device's physical memory comes from. There is one kind, the
+ * host's RAM in compound pages of one granule, charged to the memory cgroup
+ * of the process that allocates.
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "internal.h"
+
+/*
+ * The pages are zeroed by the page allocator, which does it once, also where
+ * it zeroes all pages. RETRY_MAYFAIL reclaims and compacts, but neither the
+ * page allocator nor the cgroup's charge calls the OOM killer for it.
+ */
+#define NPUMEM_POOL_GFP	(GFP_KERNEL_ACCOUNT | __GFP_COMP | __GFP_ZERO | \
+			 __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+/**
+ * npumem_pool_charge() - take bytes from what the device may hand out
+ * @device: the device
+ * @length: bytes
+ *
+ * Context: any.
+ * Return: 0, or -ENOSPC if so much is not free.
+ */
+int npumem_pool_charge(struct npumem_device *device, u64 length)
+{
+	s64 used = atomic64_read(&device->used);
+
+	do {
+		if (length > device->capacity - used)
+			return -ENOSPC;
+	} while (!atomic64_try_cmpxchg(&device->used, &used, used + length));
+	return 0;
+}
+
+/**
+ * npumem_pool_uncharge() - give bytes back
+ * @device: the device
+ * @length: bytes that npumem_pool_charge() took
+ */
+void npumem_pool_uncharge(struct npumem_device *device, u64 length)
+{
+	atomic64_sub(length, &device->used);
+}
+
+/**
+ * npumem_pool_alloc() - get zeroed chunks
+ * @device: of which device; charged by the caller
+ * @chunks: filled with the chunks; partly so on failure
+ * @nr_chunks: how many
+ *
+ * Context: process context, sleeps. Ends early on a fatal signal.
+ * Return: 0, -ENOMEM or -EINTR; on failure nothing is left allocated.
+ */
+int npumem_pool_alloc(struct npumem_device *device, struct page **chunks,
+		      unsigned long nr_chunks)
+{
+	unsigned long i;
+	int ret;
+
+	/* Fail before reclaim evicts all others for what cannot succeed. */
+	if (nr_chunks > (unsigned long)si_mem_available() >> NPUMEM_CHUNK_ORDER)
+		return -ENOMEM;
+	for (i = 0; i < nr_chunks; i++) {
+		ret = -EINTR;
+		if (fatal_signal_pending(current))
+			goto err;
+		ret = -ENOMEM;
+		chunks[i] = alloc_pages_node(device->nid, NPUMEM_POOL_GFP,
+					     NPUMEM_CHUNK_ORDER);
+		if (!chunks[i])
+			goto err;
+		cond_resched();
+	}
+	return 0;
+
+err:
+	npumem_pool_free(chunks, i);
+	return ret;
+}
+
+/**
+ * npumem_pool_free() - give chunks back
+ * @chunks: the chunks
+ * @nr_chunks: how many
+ *
+ * Drops a reference of each and no more: before 6.12 somebody may have pinned
+ * a chunk through its huge entry, and keeps it until he lets go.
+ *
+ * Context: process context, may sleep.
+ */
+void npumem_pool_free(struct page **chunks, unsigned long nr_chunks)
+{
+	while (nr_chunks--) {
+		__free_pages(chunks[nr_chunks], NPUMEM_CHUNK_ORDER);
+		cond_resched();
+	}
+}

@@ -133,10 +133,30 @@ static int npumem_pause(void)
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
+/*
+ * Copy from or to the host's side; returns what is left. copy_from_user()
+ * would not do: where the source ends it zeroes the rest of the destination,
+ * which others see.
+ */
+static unsigned long npumem_copy_user(void *bytes, u64 user, unsigned long n,
+				      bool to_device)
+{
+	void __user *at = u64_to_user_ptr(user);
+
+	if (!to_device)
+		return copy_to_user(at, bytes, n);
+	if (!access_ok(at, n))
+		return n;
+	might_fault();
+	return __copy_from_user_inatomic(bytes, at, n);
+}
+
 /* One side is the host's. */
 static int npumem_copy_host(struct npumem_client *client,
 			    const struct npumem_copy *arg, bool to_device)
 {
+	u64 device = to_device ? arg->destination : arg->source;
+	u64 host = to_device ? arg->source : arg->destination;
 	u64 done = 0;
 	int ret = 0;
 
@@ -145,20 +165,11 @@ static int npumem_copy_host(struct npumem_client *client,
 		unsigned long n, left;
 
 		ret = npumem_piece_get(client, arg->device, to_device,
-				       (to_device ? arg->destination :
-						    arg->source) + done,
-				       &piece);
+				       device + done, &piece);
 		if (ret)
 			return ret;
 		n = min_t(u64, piece.after, arg->length - done);
-		if (to_device)
-			left = copy_from_user(piece.bytes,
-					      u64_to_user_ptr(arg->source + done),
-					      n);
-		else
-			left = copy_to_user(u64_to_user_ptr(arg->destination +
-							    done),
-					    piece.bytes, n);
+		left = npumem_copy_user(piece.bytes, host + done, n, to_device);
 		npumem_memory_put(piece.memory);
 		if (left)
 			return -EFAULT;

@@ -238,7 +238,7 @@ int npumem_ioctl_memory_info(struct npumem_call *call)
 	struct npumem_memory *memory;
 	struct npumem_handle *handle;
 
-	if (arg->flags || arg->__reserved)
+	if (arg->__reserved)
 		return -EINVAL;
 	mutex_lock(&client->handle_lock);
 	handle = npumem_handle_find_locked(client, arg->handle);

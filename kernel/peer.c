@@ -152,7 +152,7 @@ void npumem_peers_drop(struct npumem_client *client, int device)
 
 static int npumem_peer_check(struct npumem_peer *arg)
 {
-	if (arg->enabled || arg->device == arg->peer)
+	if (arg->device == arg->peer)
 		return -EINVAL;
 	if (arg->device >= npumem_device_count() ||
 	    arg->peer >= npumem_device_count())

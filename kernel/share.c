@@ -209,8 +209,6 @@ int npumem_ioctl_share_info(struct npumem_call *call)
 	struct npumem_memory *memory;
 	struct npumem_share *share;
 
-	if (arg->flags)
-		return -EINVAL;
 	share = npumem_share_get(arg->token);
 	if (!share)
 		return -ENOENT;

@@ -235,8 +235,7 @@ int npumem_ioctl_whitelist_add(struct npumem_call *call)
 	struct npumem_share *share;
 	int ret;
 
-	if (arg->added || arg->__reserved || !arg->count ||
-	    arg->count > NPUMEM_WHITELIST_MAX)
+	if (arg->__reserved || !arg->count || arg->count > NPUMEM_WHITELIST_MAX)
 		return -EINVAL;
 	share = npumem_share_get(arg->token);
 	if (!share)

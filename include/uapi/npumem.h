@@ -19,6 +19,7 @@
  *    the size of the first version; shorter than that is EINVAL. A longer one
  *    is accepted while its tail is zero and refused with E2BIG otherwise.
  *  - Unknown bits in @flags and reserved fields that are not zero: EINVAL.
+ *    Fields that are "out" only are not looked at.
  *  - Results are written back only on success. A call that fails changes
  *    nothing.
  *  - An unknown command is ENOTTY, unreadable arguments are EFAULT, a fatal
@@ -192,7 +193,7 @@ struct npumem_free {
  * @requested: out: bytes as given to NPUMEM_ALLOC
  * @length: out: bytes allocated
  * @references: out: how many NPUMEM_FREE this handle takes
- * @__reserved: out: 0
+ * @__reserved: in: 0
  *
  * Errors: ENOENT.
  */
@@ -549,15 +550,15 @@ struct npumem_stats {
  * @length: in: bytes
  *
  * Copies between device memory and any memory of the process, or within
- * device memory. Ranges that overlap are copied as memmove() does. Rights are
- * checked over the whole range before the first byte is written; a mapping
- * that goes away during the copy is used to its end.
+ * device memory. Ranges that overlap are copied as memmove() does. Both ranges
+ * are checked in full before the first byte is written. A copy that fails all
+ * the same, because the host's side is not there, another thread unmaps or a
+ * fatal signal arrives, has written a part, and only what it read.
  *
  * Errors: ENOENT neither range touches a reservation: the caller can copy by
  * itself; EADDRNOTAVAIL a range is not wholly mapped; EROFS @device may not
  * write the destination; EPERM it may not read the source; ENOTCONN @device
- * is NPUMEM_DEVICE_NONE; ENXIO; ENODEV; EFAULT the host's side is not there;
- * a part may have been copied by then; EINTR likewise.
+ * is NPUMEM_DEVICE_NONE; ENXIO; ENODEV; EFAULT the host's side is not there.
  */
 struct npumem_copy {
 	__u32 size;

@@ -32,7 +32,7 @@
  *  EINVAL   malformed: flags, reserved fields, alignment, zero sizes
  *  ENOENT   no such handle, share, mapping or reservation
  *  ENXIO    no device has that number
- *  ENODEV   the device was removed while the memory was in use
+ *  ENODEV   the device of that number, or of that memory, was removed
  *  ENOMEM   the host is out of memory, or the caller's memory cgroup is
  *  EMFILE   a limit per client (see the module's parameters) is reached
  */
@@ -110,7 +110,7 @@ struct npumem_query {
  * @capacity: out: bytes it can hand out
  * @used: out: bytes handed out and not yet given back
  *
- * Errors: ENXIO.
+ * Errors: ENXIO; ENODEV.
  */
 struct npumem_device_info {
 	__u32 size;

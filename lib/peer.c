@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Access from one device to another's memory.
+ */
+#include <errno.h>
+
+#include "npumem_shim.h"
+
+#define SAME_TEXT "a device is no peer of itself; pass two different devices"
+
+static const struct shim_rule peer_rules[] = {
+	{ EINVAL, ACL_ERROR_INVALID_PARAM, "peerDeviceId: " SAME_TEXT },
+	{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID,
+	  "there is no such device; aclrtGetDeviceCount tells how many there are" },
+	{ ENOENT, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
+	  "peerDeviceId: this process has not enabled access from the current device to it, or "
+	  "has disabled it as often; call aclrtDeviceEnablePeerAccess first" },
+	{ EOVERFLOW, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
+	  "peerDeviceId: enabled too often; disable it as often as it was enabled" },
+	{ 0 }
+};
+
+static aclError ask_pair(const struct shim_call *call, unsigned int command,
+			 int32_t device_id, int32_t peer_id, uint32_t *enabled)
+{
+	struct npumem_peer peer = { .size = sizeof(peer) };
+	aclError err;
+
+	if (device_id == peer_id)
+		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
+				 "peerDeviceId: %d twice; " SAME_TEXT, peer_id);
+	err = shim_device_number(call, device_id, &peer.device);
+	if (!err)
+		err = shim_device_number(call, peer_id, &peer.peer);
+	if (!err)
+		err = shim_ask(call, command, &peer, peer_rules);
+	if (err)
+		return err;
+	*enabled = peer.enabled;
+	return ACL_SUCCESS;
+}
+
+/* From the current device. */
+static aclError ask_current(const struct shim_call *call, unsigned int command,
+			    int32_t peer_id)
+{
+	uint32_t enabled = 0;
+	uint32_t number = 0;
+	aclError err;
+
+	err = shim_need_device(call, &number);
+	if (err)
+		return err;
+	return ask_pair(call, command, shim_device_id(number), peer_id, &enabled);
+}
+
+aclError aclrtDeviceCanAccessPeer(int32_t *canAccessPeer, int32_t deviceId,
+				  int32_t peerDeviceId)
+{
+	const struct shim_call call = SHIM_CALL(ADDRESS(canAccessPeer), INT(deviceId),
+						INT(peerDeviceId));
+	uint32_t enabled = 0;
+	aclError err;
+
+	if (!canAccessPeer)
+		return shim_null(&call, "canAccessPeer");
+	err = ask_pair(&call, NPUMEM_PEER_STATUS, deviceId, peerDeviceId, &enabled);
+	if (err)
+		return err;
+	*canAccessPeer = 1;
+	return ACL_SUCCESS;
+}
+
+aclError aclrtDeviceEnablePeerAccess(int32_t peerDeviceId, uint32_t flags)
+{
+	const struct shim_call call = SHIM_CALL(INT(peerDeviceId), HEX(flags));
+
+	if (flags)
+		return shim_fail(&call, ACL_ERROR_FEATURE_UNSUPPORTED, "flags: must be 0");
+	return ask_current(&call, NPUMEM_PEER_ENABLE, peerDeviceId);
+}
+
+aclError aclrtDeviceDisablePeerAccess(int32_t peerDeviceId)
+{
+	const struct shim_call call = SHIM_CALL(INT(peerDeviceId));
+
+	return ask_current(&call, NPUMEM_PEER_DISABLE, peerDeviceId);
+}
+
+aclError aclrtDevicePeerAccessStatus(int32_t deviceId, int32_t peerDeviceId,
+				     int32_t *status)
+{
+	const struct shim_call call = SHIM_CALL(INT(deviceId), INT(peerDeviceId),
+						ADDRESS(status));
+	uint32_t enabled = 0;
+	aclError err;
+
+	if (!status)
+		return shim_null(&call, "status");
+	err = ask_pair(&call, NPUMEM_PEER_STATUS, deviceId, peerDeviceId, &enabled);
+	if (err)
+		return err;
+	*status = enabled ? 1 : 0;
+	return ACL_SUCCESS;
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Device numbers: ASCEND_RT_VISIBLE_DEVICES selects and renumbers, for this
+ * process and all its calls. Only here are the program's numbers turned into
+ * those of the driver and back.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "npumem_shim.h"
+
+#define VARIABLE "ASCEND_RT_VISIBLE_DEVICES"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* What the variable was; NULL: each device has its own number. */
+static const char *list;
+/* The driver's number of each visible device. */
+static uint32_t visible[NPUMEM_MAX_DEVICES];
+static uint32_t count;
+
+static bool is_listed(unsigned long number)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (visible[i] == number)
+			return true;
+	return false;
+}
+
+/*
+ * "2,0" makes device 2 number 0, and device 0 number 1. What is not a number
+ * or comes again ends the list: devices behind it are not visible.
+ */
+static void read_list(void)
+{
+	const char *at = getenv(VARIABLE);
+	unsigned long number;
+	char *end;
+
+	if (!at)
+		return;
+	/* A copy, for the program may change its environment. */
+	list = at = strdup(at);
+	while (at && *at >= '0' && *at <= '9' && count < NPUMEM_MAX_DEVICES) {
+		number = strtoul(at, &end, 10);
+		if (number >= NPUMEM_MAX_DEVICES || is_listed(number) ||
+		    (*end && *end != ','))
+			break;
+		visible[count++] = (uint32_t)number;
+		at = *end ? end + 1 : end;
+	}
+}
+
+aclError shim_device_number(const struct shim_call *call, int32_t id,
+			    uint32_t *number)
+{
+	pthread_once(&once, read_list);
+	if (list) {
+		if (id >= 0 && (uint32_t)id < count) {
+			*number = visible[id];
+			return ACL_SUCCESS;
+		}
+		return shim_fail(call, ACL_ERROR_RT_INVALID_DEVICEID,
+				 "device %d: " VARIABLE "=%s lets this process see %u; "
+				 "aclrtGetDeviceCount tells how many there are",
+				 id, list, count);
+	}
+	if (id < 0 || id >= NPUMEM_MAX_DEVICES)
+		return shim_fail(call, ACL_ERROR_RT_INVALID_DEVICEID,
+				 "device %d: there is no such device; "
+				 "aclrtGetDeviceCount tells how many there are", id);
+	*number = (uint32_t)id;
+	return ACL_SUCCESS;
+}
+
+int32_t shim_device_id(uint32_t number)
+{
+	pthread_once(&once, read_list);
+	if (!list)
+		return (int32_t)number;
+	for (uint32_t i = 0; i < count; i++)
+		if (visible[i] == number)
+			return (int32_t)i;
+	return -1;
+}
+
+/* A number that the driver does not have ends the list, too. */
+uint32_t shim_device_visible(uint32_t driver_count)
+{
+	uint32_t n = 0;
+
+	pthread_once(&once, read_list);
+	if (!list)
+		return driver_count;
+	while (n < count && visible[n] < driver_count)
+		n++;
+	return n;
+}

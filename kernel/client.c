@@ -19,6 +19,7 @@
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "internal.h"
 #include "trace.h"
@@ -28,6 +29,9 @@
 /* Guards npumem_clients; a client in the list is not freed meanwhile. */
 DEFINE_MUTEX(npumem_clients_lock);
 LIST_HEAD(npumem_clients);
+
+/* Clients that are not freed yet, those after their last close included. */
+static atomic_t npumem_nr_clients = ATOMIC_INIT(0);
 
 /* Home of the clients' inodes; nobody else ever sees it. */
 static struct vfsmount *npumem_mount;
@@ -53,7 +57,11 @@ int npumem_clients_init(void)
 void npumem_clients_exit(void)
 {
 	WARN_ON(!list_empty(&npumem_clients));
-	/* The notifiers' last callbacks run code of this module. */
+	/*
+	 * The notifiers' last callbacks run code of this module: see to it that
+	 * they have begun, by the count, and have ended, by the grace period.
+	 */
+	wait_var_event(&npumem_nr_clients, !atomic_read(&npumem_nr_clients));
 	mmu_notifier_synchronize();
 	kern_unmount(npumem_mount);
 }
@@ -92,6 +100,8 @@ static void npumem_client_free(struct mmu_notifier *notifier)
 	xa_destroy(&client->peers);
 	put_pid(client->tgid);
 	kfree(client);
+	if (atomic_dec_and_test(&npumem_nr_clients))
+		wake_up_var(&npumem_nr_clients);
 }
 
 static const struct mmu_notifier_ops npumem_notifier_ops = {
@@ -136,6 +146,7 @@ int npumem_client_open(struct inode *inode, struct file *file)
 	if (ret)
 		goto err_inode;
 
+	atomic_inc(&npumem_nr_clients);
 	file->private_data = client;
 	file->f_mapping = client->inode->i_mapping;
 	mutex_lock(&npumem_clients_lock);

@@ -17,6 +17,7 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/userfaultfd_k.h>
 
 #include "internal.h"
 
@@ -58,8 +59,9 @@ static vm_fault_t npumem_insert_base(struct npumem_client *client,
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 /*
  * Huge entries for all of the span that the page-table page at hand covers.
- * Only huge entries are ever made in the VMAs of a client that has them, so
- * what is not empty there is what would be inserted.
+ * What is not empty there is what would be inserted: nobody makes tables of
+ * base entries in the VMAs of a client with huge ones, but for userfaultfd,
+ * under which we serve no faults.
  */
 static vm_fault_t npumem_insert_huge(struct npumem_client *client,
 				     struct vm_fault *vmf,
@@ -122,13 +124,18 @@ static vm_fault_t npumem_fault_span_locked(struct npumem_client *client,
 	return 0;
 }
 
-/* The client of a fault, unless the VMA is not where it was made. */
+/*
+ * The client of a fault, unless the VMA is not where it was made, or is under
+ * userfaultfd: since 6.7 that write-protects any VMA, by putting markers into
+ * tables of base entries. It comes and goes with the VMA locked.
+ */
 static struct npumem_client *npumem_fault_client(const struct vm_fault *vmf)
 {
 	struct npumem_reservation *reservation = vmf->vma->vm_private_data;
 
 	if (vmf->vma->vm_mm != reservation->client->mm ||
-	    vmf->pgoff != vmf->address >> PAGE_SHIFT)
+	    vmf->pgoff != vmf->address >> PAGE_SHIFT ||
+	    userfaultfd_armed(vmf->vma))
 		return NULL;
 	return reservation->client;
 }
@@ -152,16 +159,18 @@ static vm_fault_t npumem_fault(struct vm_fault *vmf, bool huge)
 }
 
 /*
- * From 6.0 to 6.6 the kernel does not call huge_fault() for the first touch
- * of a driver's VMA; this is called instead, with nothing in the place of the
- * huge entry, which may be inserted all the same.
+ * From 6.0 to 6.6 the kernel does not call huge_fault() for the first touch of
+ * a driver's VMA; this is called instead, and may insert the huge entry all the
+ * same. Where there is one by now another thread was faster: what must not
+ * happen is that it is taken for a table of base entries.
  */
 vm_fault_t npumem_vm_fault(struct vm_fault *vmf)
 {
 	struct npumem_reservation *reservation = vmf->vma->vm_private_data;
+	pmd_t pmd = READ_ONCE(*vmf->pmd);
 
 	return npumem_fault(vmf, reservation->client->huge &&
-				 pmd_none(READ_ONCE(*vmf->pmd)));
+				 (pmd_none(pmd) || pmd_trans_huge(pmd)));
 }
 
 vm_fault_t npumem_vm_huge_fault(struct vm_fault *vmf, npumem_fault_size size)

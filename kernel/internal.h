@@ -7,13 +7,13 @@
  *
  *	npumem_clients_lock
  *	  npumem_client.handle_lock
- *	mmap_lock of the process
- *	  npumem_client.map_lock
- *	    i_mmap_rwsem and page-table locks of the kernel
  *	npumem_share.lock
+ *	  mmap_lock of the process
+ *	    npumem_client.map_lock
+ *	      i_mmap_rwsem and page-table locks of the kernel
  *
- * The three groups do not nest in each other, but for npumem_clients_lock,
- * under which map_lock may be taken too. Whoever holds map_lock neither takes
+ * The two groups do not nest in each other, but for npumem_clients_lock, under
+ * which map_lock may be taken too. Whoever holds map_lock neither takes
  * mmap_lock nor touches user memory: the fault handler takes map_lock.
  */
 #ifndef _NPUMEM_INTERNAL_H
@@ -350,9 +350,11 @@ void npumem_handles_drop_all(struct npumem_client *client, int device);
  * @vmas: VMAs that refer to it: one, and for a moment two while the kernel
  *        tries an mremap() that is refused
  * @device: the device of its first mapping, or -1
- * @mappings: mappings in it
- * @released: is being given back, takes no mappings; guarded by map_lock as
- *            all the rest
+ * @mappings: mappings in it, dying ones included; each keeps the struct
+ * @released: is being given back by NPUMEM_RELEASE, takes no mappings
+ * @closed: the VMA is gone and it is out of the tree: the last mapping frees it
+ *
+ * All but @vmas is guarded by map_lock.
  */
 struct npumem_reservation {
 	struct interval_tree_node it;
@@ -361,6 +363,7 @@ struct npumem_reservation {
 	int device;
 	unsigned long mappings;
 	bool released;
+	bool closed;
 };
 
 int npumem_reservation_mmap(struct file *file, struct vm_area_struct *vma);

@@ -94,6 +94,7 @@ void npumem_client_zap(struct npumem_client *client, unsigned long first,
 static void npumem_mapping_erase_locked(struct npumem_client *client,
 					struct npumem_mapping *mapping)
 {
+	struct npumem_reservation *reservation = mapping->reservation;
 	struct npumem_span *span, *next;
 
 	lockdep_assert_held_write(&client->map_lock);
@@ -104,7 +105,8 @@ static void npumem_mapping_erase_locked(struct npumem_client *client,
 		if (span != &mapping->head)
 			kfree(span);
 	}
-	mapping->reservation->mappings--;
+	if (!--reservation->mappings && reservation->closed)
+		kfree(reservation);
 	client->nr_mappings--;
 	client->mapped -= mapping->last - mapping->first + 1;
 }

@@ -25,20 +25,20 @@ static unsigned long npumem_peer_count(struct npumem_client *client,
 	return entry ? xa_to_value(entry) : 0;
 }
 
-/* Set a count that was @old; only growing from 0 can fail. */
+/*
+ * Set a count that was @old. An entry stays when its count is 0, so that only
+ * the first enable of a direction needs memory, and no undo ever does.
+ */
 static int npumem_peer_set_locked(struct npumem_client *client, u32 device,
 				  u32 peer, unsigned long old,
 				  unsigned long count)
 {
 	unsigned long index = npumem_peer_index(device, peer);
-	int ret = 0;
+	int ret;
 
 	lockdep_assert_held(&client->handle_lock);
-	if (count)
-		ret = xa_err(xa_store(&client->peers, index,
-				      xa_mk_value(count), GFP_KERNEL_ACCOUNT));
-	else
-		xa_erase(&client->peers, index);
+	ret = xa_err(xa_store(&client->peers, index, xa_mk_value(count),
+			      GFP_KERNEL_ACCOUNT));
 	if (ret)
 		return ret;
 	if (!old && count)

@@ -48,28 +48,33 @@ static void npumem_vm_open(struct vm_area_struct *vma)
 	refcount_inc(&reservation->vmas);
 }
 
-/* The kernel has taken the page tables down and holds mmap_lock. */
+/*
+ * The kernel has taken the page tables down and holds mmap_lock. Another thread
+ * may be in the middle of unmapping something here: then that frees the struct.
+ */
 static void npumem_vm_close(struct vm_area_struct *vma)
 {
 	struct npumem_reservation *reservation = vma->vm_private_data;
 	struct npumem_client *client = reservation->client;
+	unsigned long first = reservation->it.start;
+	unsigned long last = reservation->it.last;
+	bool mapped;
 
 	if (!refcount_dec_and_test(&reservation->vmas))
 		return;
 
 	down_write(&client->map_lock);
-	reservation->released = true;
-	up_write(&client->map_lock);
-
-	npumem_mappings_drop(client, reservation->it.start,
-			     reservation->it.last, -1);
-
-	down_write(&client->map_lock);
 	interval_tree_remove(&reservation->it, &client->reservations);
 	client->nr_reservations--;
-	client->reserved -= reservation->it.last - reservation->it.start + 1;
+	client->reserved -= last - first + 1;
+	reservation->closed = true;
+	mapped = reservation->mappings;
 	up_write(&client->map_lock);
-	kfree(reservation);
+
+	if (mapped)
+		npumem_mappings_drop(client, first, last, -1);
+	else
+		kfree(reservation);
 }
 
 static int npumem_vm_may_split(struct vm_area_struct *vma, unsigned long addr)

@@ -104,6 +104,17 @@ static bool npumem_whitelist_vacant_locked(struct npumem_share *share, u32 nr)
 	return vacant;
 }
 
+/* Give the slots that were reserved back. */
+static void npumem_whitelist_unreserve_locked(struct npumem_share *share,
+					      struct pid **pids, u32 count)
+{
+	lockdep_assert_held(&share->lock);
+	while (count--) {
+		if (pids[count])
+			xa_release(&share->whitelist, pid_nr(pids[count]));
+	}
+}
+
 /*
  * Make room for all of @pids, so that putting them in cannot fail half-way.
  * NULL elements are skipped. On failure the whitelist is as it was.
@@ -128,21 +139,17 @@ static int npumem_whitelist_reserve_locked(struct npumem_share *share,
 	}
 	if (!ret && share->nr_pids + fresh > READ_ONCE(npumem_max_whitelist))
 		ret = -ENOSPC;
-	if (ret) {
-		while (i--) {
-			if (pids[i])
-				xa_release(&share->whitelist, pid_nr(pids[i]));
-		}
-	}
+	if (ret)
+		npumem_whitelist_unreserve_locked(share, pids, i);
 	return ret;
 }
 
-/* Put @pids in; their references go to the whitelist. */
-static u32 npumem_whitelist_store_locked(struct npumem_share *share,
-					 struct pid **pids, u32 count)
+/* Put @pids in their slots; the references go to the whitelist. */
+static void npumem_whitelist_store_locked(struct npumem_share *share,
+					  struct pid **pids, u32 count)
 {
 	struct pid *old;
-	u32 i, added = 0;
+	u32 i;
 
 	lockdep_assert_held(&share->lock);
 	for (i = 0; i < count; i++) {
@@ -156,13 +163,13 @@ static u32 npumem_whitelist_store_locked(struct npumem_share *share,
 		else
 			share->nr_pids++;
 		pids[i] = NULL;
-		added++;
 	}
-	return added;
 }
 
-static int npumem_whitelist_add(struct npumem_share *share, struct pid **pids,
-				u32 count, u32 *added)
+/* The caller is told before the processes are in, which cannot fail then. */
+static int npumem_whitelist_add(struct npumem_call *call,
+				struct npumem_share *share, struct pid **pids,
+				u32 count)
 {
 	int ret;
 
@@ -173,32 +180,38 @@ static int npumem_whitelist_add(struct npumem_share *share, struct pid **pids,
 		npumem_whitelist_prune_locked(share);
 		ret = npumem_whitelist_reserve_locked(share, pids, count);
 	}
-	if (!ret)
-		*added = npumem_whitelist_store_locked(share, pids, count);
+	if (!ret) {
+		ret = npumem_respond(call);
+		if (ret)
+			npumem_whitelist_unreserve_locked(share, pids, count);
+		else
+			npumem_whitelist_store_locked(share, pids, count);
+	}
 	mutex_unlock(&share->lock);
 	if (!ret)
 		wake_up_all(&share->wait);
 	return ret;
 }
 
-/* Turn the caller's numbers into processes; NULL where there is none. */
-static int npumem_read_pids(const struct npumem_whitelist_add *arg,
+/* Turn the caller's numbers into processes, NULL where there is none. */
+static int npumem_read_pids(struct npumem_whitelist_add *arg,
 			    struct pid **pids)
 {
-	u32 i, found = 0;
 	s32 *numbers;
+	u32 i;
 
 	numbers = vmemdup_user(u64_to_user_ptr(arg->pids),
 			       array_size(arg->count, sizeof(*numbers)));
 	if (IS_ERR(numbers))
 		return PTR_ERR(numbers);
+	arg->added = 0;
 	for (i = 0; i < arg->count; i++) {
 		pids[i] = npumem_find_process(numbers[i]);
-		found += !!pids[i];
+		arg->added += !!pids[i];
 		cond_resched();
 	}
 	kvfree(numbers);
-	return found ? 0 : -ESRCH;
+	return arg->added ? 0 : -ESRCH;
 }
 
 static int npumem_whitelist_call(struct npumem_call *call,
@@ -218,15 +231,13 @@ static int npumem_whitelist_call(struct npumem_call *call,
 		return -ENOMEM;
 	ret = npumem_read_pids(arg, pids);
 	if (!ret)
-		ret = npumem_whitelist_add(share, pids, arg->count,
-					   &arg->added);
+		ret = npumem_whitelist_add(call, share, pids, arg->count);
 	for (i = 0; i < arg->count; i++)
 		put_pid(pids[i]);
 	kvfree(pids);
-	if (ret)
-		return ret;
-	trace_npumem_whitelist(share, arg->added);
-	return npumem_respond(call);
+	if (!ret)
+		trace_npumem_whitelist(share, arg->added);
+	return ret;
 }
 
 int npumem_ioctl_whitelist_add(struct npumem_call *call)

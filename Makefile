@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+#
+# npumem: the kernel module, the AscendCL library, the tools and their tests.
+# `make help` tells what there is. Nothing is built outside of build/.
+
+ifneq ($(and $(KERNELRELEASE),$(obj)),)
+# A kernel tree that has this folder in it reads it with Kconfig and this line.
+obj-$(CONFIG_NPUMEM) += kernel/
+else
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+export version := 0.1.0
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+KDIR    ?= /lib/modules/$(shell uname -r)/build
+# The distribution kernels that the virtual machine runs.
+KERNELS ?= 6.1 6.12
+
+# What tools/vm/vm reads: KERNEL, and if given MEM, CPUS, DEVICES, TIMEOUT.
+KERNEL  ?= 6.12
+export KERNEL
+
+CFLAGS  ?= -O2 -g
+export CC CFLAGS CPPFLAGS LDFLAGS
+
+# Quiet unless V=1.
+Q      := $(if $(filter 1,$(V)),,@)
+silent := $(if $(filter 1,$(V)),,--silent)
+say     = @echo "  $(1)	$(2)"
+
+libdir     := $(PREFIX)/lib/npumem
+includedir := $(PREFIX)/include/npumem
+pcdir      := $(PREFIX)/lib/pkgconfig
+sbindir    := $(PREFIX)/sbin
+mandir     := $(PREFIX)/share/man/man8
+udevdir    := $(PREFIX)/lib/udev/rules.d
+sysusers   := $(PREFIX)/lib/sysusers.d
+
+.PHONY: all lib tools module modules demo demo-programs check vm bench-calls clean distclean help
+all: lib tools module
+
+lib:
+	$(call say,LIB,build/lib/libascendcl.so)
+	$(Q)$(MAKE) -C lib $(silent)
+
+tools:
+	$(Q)$(MAKE) -C tools
+
+demo-programs: lib
+	$(Q)$(MAKE) -C tools/demo
+
+# The module is built in build/modules/NAME, a folder of links to its sources:
+# one for each kernel, so that several can be built from one tree.
+kernel_release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)".*/\1/p' \
+	'$(1)/include/generated/utsrelease.h' 2>/dev/null)
+
+# $(call build_module,NAME,KDIR) - a shell command. Types for BPF need vmlinux.
+build_module = dir='$(CURDIR)/build/modules/$(1)' && mkdir -p "$$dir" && \
+	ln -sfnT ../../include build/modules/include && \
+	find "$$dir" -maxdepth 1 -xtype l -delete && \
+	for file in kernel/Kbuild kernel/*.[ch]; do \
+		link="$$dir/$${file\#kernel/}"; \
+		[ -L "$$link" ] || ln -sfT "../../../$$file" "$$link" || exit; \
+	done && \
+	flock "$$dir/.lock" $(MAKE) -C "$(2)" M="$$dir" modules $(silent) \
+		$$([ -e "$(2)/vmlinux" ] || echo CONFIG_DEBUG_INFO_BTF_MODULES=)
+
+# What is asked for besides the module is made even if this fails.
+module: | $(if $(filter-out module install-module,$(or $(MAKECMDGOALS),all)),lib tools)
+	$(Q)if [ ! -e '$(KDIR)/Makefile' ]; then \
+		echo "make: no kernel headers in $(KDIR), so no kernel/npumem.ko." >&2; \
+		echo "make: Install the package linux-headers-$$(uname -r) (or what your" >&2; \
+		echo "make: distribution calls it), or name a built kernel with KDIR=." >&2; \
+		echo "make: \"make demo\" and \"make vm\" need no headers: they bring their own kernel." >&2; \
+		exit 1; \
+	fi
+	$(call say,MODULE,$(call kernel_release,$(KDIR)))
+	$(Q)+$(call build_module,$(call kernel_release,$(KDIR)),$(KDIR))
+	$(Q)ln -sfn '../build/modules/$(call kernel_release,$(KDIR))/npumem.ko' kernel/npumem.ko
+
+module_targets := $(addprefix module-,$(KERNELS))
+.PHONY: $(module_targets)
+modules: $(module_targets)
+
+$(module_targets): module-%:
+	$(call say,MODULE,$*)
+	$(Q)+tools/vm/kernel fetch $* && kdir=$$(tools/vm/kernel dir $*) && \
+		$(call build_module,$*,$$kdir)
+
+# RUN is for the guest's shell: make must not expand the $ in it.
+unexport RUN
+vm: export npumem_run := $(value RUN)
+
+# All output of ours goes to stderr: stdout is the command's.
+vm:
+	@{ tools/packages install build module vm && \
+		$(MAKE) lib tools modules KERNELS='$(KERNEL)'; } </dev/null >&2
+	@if [ "$$npumem_run" ]; then \
+		tools/vm/vm run -- sh -c "$$npumem_run"; \
+	else \
+		tools/vm/vm shell; \
+	fi
+
+demo:
+	@{ tools/packages install build module vm && \
+		$(MAKE) lib tools demo-programs modules KERNELS='$(KERNEL)'; } </dev/null >&2
+	@tools/vm/vm run -- build/demo/demo
+
+# MIB=2: the size of the memory.
+bench-calls:
+	@{ tools/packages install build module vm && $(MAKE) tools modules KERNELS='$(KERNEL)' && \
+		$(MAKE) -C tools bench; } </dev/null >&2
+	@tools/vm/vm run --icount -- build/bench/calls $(MIB)
+
+check:
+	@tools/packages install build vm module check >&2
+	@selftests/check
+
+# Installation. Each part can be had alone.
+parts := install-lib install-headers install-tools install-udev install-module
+.PHONY: install $(parts) uninstall
+install: $(parts)
+
+put    = install -D -m $(1) '$(2)' '$(DESTDIR)$(3)'
+remove = rm -f $(patsubst %,'$(DESTDIR)%',$(1))
+
+install-lib: lib
+	$(call say,INSTALL,$(libdir)/libascendcl.so)
+	$(Q)$(call put,755,build/lib/libascendcl.so,$(libdir)/libascendcl.so)
+	$(Q)mkdir -p '$(DESTDIR)$(pcdir)'
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(libdir)|' \
+		-e 's|@INCLUDEDIR@|$(includedir)|' -e 's|@VERSION@|$(version)|' \
+		tools/npumem-ascendcl.pc.in >'$(DESTDIR)$(pcdir)/npumem-ascendcl.pc'
+
+install-headers:
+	$(call say,INSTALL,$(includedir))
+	$(Q)$(call put,644,include/uapi/npumem.h,$(includedir)/uapi/npumem.h)
+	$(Q)(cd include && find acl -name '*.h') | while read -r header; do \
+		install -D -m 644 "include/$$header" '$(DESTDIR)$(includedir)'/"$$header" || exit; \
+	done
+
+install-tools: tools
+	$(call say,INSTALL,$(sbindir)/npumemctl)
+	$(Q)$(call put,755,build/tools/npumemctl,$(sbindir)/npumemctl)
+	$(Q)$(call put,644,tools/man/npumemctl.8,$(mandir)/npumemctl.8)
+
+# The node belongs to a group of its own, made here unless we fill a package.
+install-udev:
+	$(call say,INSTALL,$(udevdir)/60-npumem.rules)
+	$(Q)$(call put,644,tools/udev/60-npumem.rules,$(udevdir)/60-npumem.rules)
+	$(Q)$(call put,644,tools/udev/npumem.conf,$(sysusers)/npumem.conf)
+	$(Q)[ -n '$(DESTDIR)' ] || getent group npumem >/dev/null || \
+		groupadd --system npumem || \
+		echo "make: could not make the group npumem: /dev/npumem stays root's" >&2
+	$(Q)[ -n '$(DESTDIR)' ] || udevadm control --reload 2>/dev/null || :
+
+install-module: module
+	$(call say,INSTALL,/lib/modules/$(call kernel_release,$(KDIR))/updates/npumem.ko)
+	$(Q)$(call put,644,kernel/npumem.ko,/lib/modules/$(call kernel_release,$(KDIR))/updates/npumem.ko)
+	$(Q)[ -n '$(DESTDIR)' ] || depmod '$(call kernel_release,$(KDIR))'
+
+uninstall:
+	$(Q)$(call remove,$(sbindir)/npumemctl $(mandir)/npumemctl.8 \
+		$(pcdir)/npumem-ascendcl.pc $(libdir)/libascendcl.so \
+		$(udevdir)/60-npumem.rules $(sysusers)/npumem.conf)
+	$(Q)rm -rf '$(DESTDIR)$(includedir)'
+	$(Q)[ ! -d '$(DESTDIR)$(libdir)' ] || rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(libdir)'
+	$(Q)rm -f '$(DESTDIR)'/lib/modules/*/updates/npumem.ko
+	$(Q)[ -n '$(DESTDIR)' ] || for dir in /lib/modules/*/; do \
+		depmod "$$(basename "$$dir")" || :; \
+	done
+
+clean:
+	$(Q)rm -rf build kernel/npumem.ko lib/libascendcl.so tools/npumemctl
+
+# The kernels are kept outside of this folder: only outdated ones go.
+distclean: clean
+	$(Q)tools/vm/kernel clean
+
+define help_text
+npumem $(version): memory of NPU devices, shared between processes
+
+Build
+  make              the library, the tools, the module for the running kernel
+  make lib          build/lib/libascendcl.so (linked from lib/)
+  make tools        build/tools/npumemctl (linked from tools/)
+  make module       kernel/npumem.ko; KDIR=FOLDER for another kernel's headers
+  make modules      build/modules/K/npumem.ko for each K of KERNELS="$(KERNELS)",
+                    the kernels of the virtual machine, which are downloaded
+  make install      all of that; PREFIX=$(PREFIX), DESTDIR= for packages
+                    parts: $(parts)
+  make uninstall
+  make clean        remove what was built
+  make distclean    also outdated kernels in the cache
+
+Try, in a virtual machine; as root these install the Debian packages they need
+  make demo         processes share memory, step by step, each step verified
+  make vm           a shell in the machine, with npumem loaded
+  make vm RUN='COMMAND'
+                    a command in it: the current folder is at the same path.
+                    KERNEL=6.1|6.12, MEM=4G, CPUS=2, DEVICES=2, TIMEOUT=seconds
+  make bench-calls  instructions per call that shares memory; MIB=2
+  make check        static checks and all tests, on both kernels
+
+Variables: V=1 shows the commands, W=1 more warnings in the module,
+CC, CFLAGS, CPPFLAGS, LDFLAGS for the library and the tools.
+
+  make -j4
+  make module KDIR=/usr/src/linux-headers-6.12.0-amd64
+  make install DESTDIR=/tmp/root PREFIX=/usr
+  make modules KERNELS=6.12 W=1
+  make vm RUN='tools/npumemctl status' KERNEL=6.1 DEVICES=4
+  cc -Iinclude prog.c -Llib -lascendcl && make vm RUN=./a.out
+endef
+
+help:
+	$(info $(help_text))
+	@:
+
+endif

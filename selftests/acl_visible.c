@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+/* ASCEND_RT_VISIBLE_DEVICES selects and renumbers; and no driver at all. */
+#include <sys/mount.h>
+
+#include "acl_errors.h"
+
+#include "kselftest_harness.h"
+
+#define SIZE	(4 * MIB)
+
+FIXTURE(visible)
+{
+	struct watch watch;
+	struct process process;
+	char *text;
+};
+
+static long do_choose(__u64 *a)
+{
+	return setenv("ASCEND_RT_VISIBLE_DEVICES", to_ptr(a[0]), 1) ? -errno : 0;
+}
+
+static long do_count(__u64 *a)
+{
+	uint32_t count = 99;
+	aclError error = aclrtGetDeviceCount(&count);
+
+	a[0] = count;
+	return error;
+}
+
+FIXTURE_SETUP(visible)
+{
+	ASSERT_TRUE(watch_start(&self->watch));
+	self->text = process_shared(MESSAGE_SIZE);
+	ASSERT_NE(NULL, self->text);
+	ASSERT_EQ(0, process_start(&self->process));
+}
+
+FIXTURE_TEARDOWN(visible)
+{
+	EXPECT_TRUE(watch_end(&self->watch));
+}
+
+/* Before the process has made any call. */
+static long choose(struct process *process, char *text, const char *list)
+{
+	snprintf(text, MESSAGE_SIZE, "%s", list);
+	return process_do(process, do_choose, to_u64(text));
+}
+
+TEST_F_TIMEOUT(visible, one_device_is_number_0, 180)
+{
+	__u64 count, handle, address;
+
+	ASSERT_EQ(0, choose(&self->process, self->text, "1"));
+	EXPECT_EQ(OK, process_get(&self->process, &count, 0, do_count, 0));
+	EXPECT_EQ(1, count);
+	ASSERT_EQ(OK, process_do(&self->process, acl_do_start, 0));
+	ASSERT_EQ(OK, acl_new(&self->process, 0, SIZE, 1, &handle, &address));
+	EXPECT_TRUE(watch_used(&self->watch, 1, SIZE));
+	EXPECT_TRUE(watch_used(&self->watch, 0, 0));
+	EXPECT_EQ(OK, acl_drop(&self->process, address, handle));
+	EXPECT_EQ(OK, process_do(&self->process, acl_do_end, 0));
+}
+
+TEST_F_TIMEOUT(visible, others_do_not_exist, 180)
+{
+	__u64 handle, address;
+
+	ASSERT_EQ(0, choose(&self->process, self->text, "1"));
+	EXPECT_EQ(INVALID_DEVICE, process_do(&self->process, acl_do_start, 1));
+	EXPECT_EQ(1, acl_message(&self->process, self->text));
+	EXPECT_EQ(INVALID_DEVICE, acl_new(&self->process, 1, SIZE, 1, &handle, &address));
+}
+
+static long do_get_handle_device(__u64 *a)
+{
+	aclrtPhysicalMemProp prop;
+	aclError error = aclrtMemGetAllocationPropertiesFromHandle(to_ptr(a[0]), &prop);
+
+	a[1] = prop.location.id;
+	return error;
+}
+
+TEST_F_TIMEOUT(visible, all_in_another_order, 180)
+{
+	__u64 handle, address, device;
+
+	ASSERT_EQ(0, choose(&self->process, self->text, "1,0"));
+	ASSERT_EQ(OK, process_do(&self->process, acl_do_start, 0));
+	ASSERT_EQ(OK, acl_new(&self->process, 0, SIZE, 1, &handle, &address));
+	EXPECT_TRUE(watch_used(&self->watch, 1, SIZE));
+	EXPECT_EQ(OK, process_get(&self->process, &device, 1, do_get_handle_device, handle));
+	EXPECT_EQ(0, device);
+	ASSERT_EQ(OK, acl_new(&self->process, 1, 2 * SIZE, 1, &handle, &address));
+	EXPECT_TRUE(watch_used(&self->watch, 0, 2 * SIZE));
+}
+
+TEST_F_TIMEOUT(visible, numbers_are_each_process_own, 180)
+{
+	struct process exporter;
+	__u64 handle, address, share, theirs, view, device;
+
+	/* Device 1 for one, device 0 for the other: the same memory. */
+	ASSERT_EQ(0, acl_start(&exporter, 1));
+	ASSERT_EQ(0, choose(&self->process, self->text, "1"));
+	ASSERT_EQ(OK, process_do(&self->process, acl_do_start, 0));
+	ASSERT_EQ(OK, acl_new(&exporter, 1, SIZE, 6, &handle, &address));
+	ASSERT_EQ(OK, acl_export(&exporter, handle, 1, &share));
+	ASSERT_EQ(OK, acl_import(&self->process, share, 0, &theirs));
+	ASSERT_EQ(OK, acl_map(&self->process, theirs, SIZE, 0, &view));
+	EXPECT_EQ(0, client_check(&self->process, view, SIZE, 6));
+	EXPECT_EQ(OK, process_get(&self->process, &device, 1, do_get_handle_device, theirs));
+	EXPECT_EQ(0, device);
+}
+
+/* A mount namespace where the node is not. */
+static long do_hide_node(__u64 *a)
+{
+	(void)a;
+	if (unshare(CLONE_NEWNS) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/dev", "tmpfs", 0, NULL))
+		return -errno;
+	return 0;
+}
+
+static long do_malloc(__u64 *a)
+{
+	aclrtPhysicalMemProp prop = acl_memory(a[0]);
+	aclrtDrvMemHandle handle;
+
+	return aclrtMallocPhysical(&handle, SIZE, &prop, 0);
+}
+
+static long do_set_device(__u64 *a)
+{
+	return aclrtSetDevice(a[0]);
+}
+
+TEST_F_TIMEOUT(visible, without_a_node_there_is_no_device, 180)
+{
+	if (geteuid())
+		SKIP(return, "needs root");
+	ASSERT_EQ(0, process_do(&self->process, do_hide_node));
+	EXPECT_EQ(NO_DEVICE, process_do(&self->process, do_set_device, 0));
+	ASSERT_EQ(1, acl_message(&self->process, self->text));
+	EXPECT_NE(NULL, strstr(self->text, "/dev/npumem"))
+		TH_LOG("%s", self->text);
+	EXPECT_EQ(NO_DEVICE, process_do(&self->process, do_malloc, 0));
+	EXPECT_EQ(NO_DEVICE, process_do(&self->process, do_count));
+	EXPECT_EQ(NO_DEVICE, process_do(&self->process, acl_do_pid));
+}
+
+TEST_HARNESS_MAIN

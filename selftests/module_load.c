@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Loading and unloading. Runs when nobody else uses the module, and leaves it
+ * loaded as it found it.
+ */
+#include "kselftest_harness.h"
+#include "npumem_abi.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+static char parameters[4096];	/* as the module had them */
+
+/* NPUMEM_MODULE, or what the checkout's build made for this kernel. */
+static int open_module(void)
+{
+	const char *given = getenv("NPUMEM_MODULE");
+	char program[PATH_MAX] = "", path[PATH_MAX + 64];
+	struct utsname name;
+	int major, minor, i;
+
+	if (given)
+		return open(given, O_RDONLY | O_CLOEXEC);
+	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
+		return -1;
+	/* build/selftests/module_load -> build */
+	for (i = 0; i < 2; i++)
+		*strrchr(program, '/') = '\0';
+	uname(&name);
+	if (sscanf(name.release, "%d.%d", &major, &minor) != 2)
+		return -1;
+	snprintf(path, sizeof(path), "%s/modules/%d.%d/npumem.ko", program,
+		 major, minor);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int load(const char *text)
+{
+	int fd = open_module(), error = 0;
+
+	if (fd < 0)
+		return -ENOENT;
+	if (syscall(SYS_finit_module, fd, text, 0))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+/* Never waits for its users. */
+static int unload(void)
+{
+	return syscall(SYS_delete_module, "npumem", O_NONBLOCK) ? -errno : 0;
+}
+
+static bool is_loaded(void)
+{
+	return !access("/sys/module/npumem", F_OK);
+}
+
+static void remember_parameters(void)
+{
+	DIR *dir = opendir("/sys/module/npumem/parameters");
+	struct dirent *entry;
+	size_t used = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		char path[512], value[512] = "";
+		ssize_t n;
+		int fd;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path),
+			 "/sys/module/npumem/parameters/%s", entry->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = fd < 0 ? 0 : read(fd, value, sizeof(value) - 1);
+		if (fd >= 0)
+			close(fd);
+		while (n > 0 && value[n - 1] == '\n')
+			value[--n] = '\0';
+		/* An array nobody set is empty, a string "(null)". */
+		if (n > 0 && value[0] != '(' &&
+		    used + n + strlen(entry->d_name) + 3 < sizeof(parameters))
+			used += sprintf(parameters + used, "%s=%s ",
+					entry->d_name, value);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* The node comes with the module, but maybe a moment later. */
+static int open_patiently(void)
+{
+	struct timespec pause = { .tv_nsec = 10000000 };
+	int fd = -1, i;
+
+	for (i = 0; i < 300; i++) {
+		fd = npumem_open();
+		if (fd >= 0)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return fd;
+}
+
+FIXTURE(module) {
+	int unused;
+};
+
+FIXTURE_SETUP(module)
+{
+	int fd;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	if (!is_loaded())
+		SKIP(return, "npumem is not a module here");
+	fd = open_module();
+	if (fd < 0)
+		SKIP(return, "no npumem.ko of this kernel: set NPUMEM_MODULE");
+	close(fd);
+	remember_parameters();
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	int fd;
+
+	if (!is_loaded()) {
+		EXPECT_EQ(0, load(parameters));
+	}
+	fd = open_patiently();
+	EXPECT_LE(0, fd);
+	EXPECT_EQ(0, npumem_used(fd, 0));
+	close(fd);
+}
+
+TEST_F(module, in_use_it_is_not_unloaded)
+{
+	int fd = npumem_open();
+	__u64 handle, address;
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	ASSERT_EQ(0, npumem_new_mapping(fd, 0, G, &handle, &address));
+	pattern_mark(to_ptr(address), G, 3);
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	/* The mapping alone is enough. */
+	ASSERT_EQ(0, npumem_free(fd, handle));
+	close(fd);
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	EXPECT_EQ(-1, pattern_check(to_ptr(address), G, 3));
+	ASSERT_EQ(0, munmap(to_ptr(address), G));
+	EXPECT_EQ(0, unload());
+	EXPECT_FALSE(is_loaded());
+}
+
+/* Twenty times in and out, used each time, and no memory stays behind. */
+TEST_F_TIMEOUT(module, twenty_times, 120)
+{
+	__u64 handle, address, before = 0, after;
+	int i, fd;
+
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, unload());
+		EXPECT_NE(0, access("/sys/bus/platform/devices/npumem.0", F_OK));
+		EXPECT_NE(0, access("/sys/kernel/debug/npumem", F_OK));
+		if (i == 1)
+			before = machine_free();
+		ASSERT_EQ(0, load(parameters));
+		fd = open_patiently();
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, npumem_new_mapping(fd, i & 1, 32 * MIB, &handle,
+						&address));
+		ASSERT_EQ(0, npumem_export(fd, handle, 0, NULL));
+		pattern_mark(to_ptr(address), 32 * MIB, i);
+		if (i & 1) {
+			ASSERT_EQ(0, npumem_unmap(fd, address));
+			ASSERT_EQ(0, npumem_free(fd, handle));
+		}
+		ASSERT_EQ(0, munmap(to_ptr(address), 32 * MIB));
+		close(fd);
+	}
+	ASSERT_EQ(0, unload());
+	/* The text of old modules is given back late: some MiB at a time. */
+	for (i = 0; i < 20; i++) {
+		after = machine_free();
+		if (after + 64 * MIB > before)
+			break;
+		usleep(100000);
+	}
+	EXPECT_LT(before, after + 64 * MIB) {
+		TH_LOG("%llu MiB before, %llu after", before / MIB,
+		       after / MIB);
+	}
+}
+
+TEST_F(module, bad_parameters_are_refused)
+{
+	const char *const bad[] = { "devices=0", "devices=33", "devices=-1",
+		"devices=x", "capacity=x", "capacity=0", "capacity=1",
+		"capacity=1G,x", "capacity=1M,1G", "pmd_entries=7" };
+	unsigned int i;
+
+	ASSERT_EQ(0, unload());
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		int error = load(bad[i]);
+
+		EXPECT_TRUE(error == -EINVAL || error == -ERANGE) {
+			TH_LOG("%s gives %d", bad[i], error);
+		}
+		if (!error) {
+			EXPECT_EQ(0, unload());
+		}
+		EXPECT_FALSE(is_loaded());
+		EXPECT_NE(0, access("/sys/bus/platform/devices/npumem.0", F_OK));
+	}
+}
+
+TEST_F_TIMEOUT(module, devices_are_as_many_and_as_large_as_asked_for, 120)
+{
+	struct npumem_device_info info;
+	struct npumem_query query;
+	unsigned int i;
+	int fd;
+
+	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, load("devices=5 capacity=6M,1G,32M virtual=0x8"));
+	fd = open_patiently();
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, npumem_query(fd, &query));
+	EXPECT_EQ(5, query.device_count);
+	for (i = 0; i < 5; i++) {
+		/* The last one given is repeated. */
+		const __u64 capacity[] = { 6 * MIB, GIB, 32 * MIB };
+
+		EXPECT_EQ(0, npumem_device_info(fd, i, &info));
+		EXPECT_EQ(capacity[i < 3 ? i : 2], info.capacity);
+		EXPECT_EQ(i == 3 ? NPUMEM_DEVICE_VIRTUAL : 0, info.flags);
+	}
+	EXPECT_EQ(-ENXIO, npumem_device_info(fd, 5, &info));
+	EXPECT_EQ(-ENOSPC, npumem_alloc(fd, 0, 4 * G, NULL));
+	EXPECT_EQ(0, npumem_alloc(fd, 0, 3 * G, NULL));
+	close(fd);
+	EXPECT_EQ(0, unload());
+	ASSERT_EQ(0, load("devices=32 capacity=2M"));
+	fd = open_patiently();
+	for (i = 0; i < 32; i++)
+		EXPECT_EQ(0, npumem_alloc(fd, i, 1, NULL));
+	EXPECT_EQ(-ENXIO, npumem_alloc(fd, 32, 1, NULL));
+	close(fd);
+	EXPECT_EQ(0, unload());
+}
+
+TEST_F(module, memory_of_a_virtual_device_is_not_exported)
+{
+	__u64 handle;
+	int fd;
+
+	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, load("devices=2 capacity=64M virtual=2"));
+	fd = open_patiently();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, npumem_alloc(fd, 1, G, &handle));
+	EXPECT_EQ(-EOPNOTSUPP, npumem_export(fd, handle, 0, NULL));
+	EXPECT_EQ(-EOPNOTSUPP, npumem_export(fd, handle, NPUMEM_EXPORT_ANYONE,
+					     NULL));
+	ASSERT_EQ(0, npumem_alloc(fd, 0, G, &handle));
+	EXPECT_EQ(0, npumem_export(fd, handle, 0, NULL));
+	close(fd);
+	EXPECT_EQ(0, unload());
+}
+
+TEST_HARNESS_MAIN

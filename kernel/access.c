@@ -149,8 +149,19 @@ static int npumem_change_check_locked(struct npumem_client *client,
 		next = span->it.last + 1;
 		if (span->it.last >= change->last)
 			return changes;
+		cond_resched();
 	}
 	return -EADDRNOTAVAIL;
+}
+
+/*
+ * Does the change take nothing from anybody? Then, if nothing changes, there
+ * is nothing to do. Otherwise another thread may have taken the same from the
+ * tree just now, and still have to take it from the page tables.
+ */
+static bool npumem_change_only_grants(const struct npumem_change *change)
+{
+	return change->rights.write == change->told;
 }
 
 /* Cut the span that has @at inside in two, so that one begins there. */
@@ -164,12 +175,11 @@ static void npumem_span_split_locked(struct npumem_client *client,
 	lockdep_assert_held_write(&client->map_lock);
 	if (!span || span->it.start == at)
 		return;
-	fresh = change->fresh[0] ?: change->fresh[1];
-	if (fresh == change->fresh[0])
-		change->fresh[0] = NULL;
-	else
-		change->fresh[1] = NULL;
+	fresh = change->fresh[0];
+	change->fresh[0] = change->fresh[1];
+	change->fresh[1] = NULL;
 
+	client->nr_spans++;
 	*fresh = *span;
 	interval_tree_remove(&span->it, &client->spans);
 	span->it.last = at - 1;
@@ -195,6 +205,7 @@ static void npumem_spans_merge_locked(struct npumem_client *client,
 		if (!next || next->mapping != span->mapping ||
 		    !npumem_rights_equal(next->rights, span->rights)) {
 			span = next;
+			cond_resched();
 			continue;
 		}
 		/* The head of a mapping is its first span and never next. */
@@ -202,7 +213,9 @@ static void npumem_spans_merge_locked(struct npumem_client *client,
 		interval_tree_remove(&next->it, &client->spans);
 		span->it.last = next->it.last;
 		interval_tree_insert(&span->it, &client->spans);
+		client->nr_spans--;
 		kfree(next);
+		cond_resched();
 	}
 }
 
@@ -224,6 +237,7 @@ static bool npumem_change_apply_locked(struct npumem_client *client,
 		span->rights = npumem_change_rights(change, span->rights);
 		zap |= reads != npumem_span_cpu_reads(span) ||
 		       writes != npumem_span_cpu_writes(span);
+		cond_resched();
 	}
 	npumem_spans_merge_locked(client, change->first, change->last);
 	return zap;
@@ -232,20 +246,25 @@ static bool npumem_change_apply_locked(struct npumem_client *client,
 static int npumem_change_make(struct npumem_client *client,
 			      struct npumem_change *change)
 {
-	bool zap = false;
+	bool zap;
 	int ret;
 
 	if (down_write_killable(&client->map_lock))
 		return -EINTR;
 	ret = npumem_change_check_locked(client, change);
+	zap = !npumem_change_only_grants(change);
+	if (ret > 0 && client->nr_spans + 2 > READ_ONCE(npumem_max_mappings))
+		ret = -EMFILE;
 	if (ret > 0)
-		zap = npumem_change_apply_locked(client, change);
+		zap |= npumem_change_apply_locked(client, change);
 	up_write(&client->map_lock);
+	if (ret < 0)
+		return ret;
 	if (zap) {
 		npumem_client_zap(client, change->first, change->last);
 		npumem_populate(client, change->first, change->last);
 	}
-	return min(ret, 0);
+	return 0;
 }
 
 int npumem_ioctl_set_access(struct npumem_call *call)
@@ -262,7 +281,7 @@ int npumem_ioctl_set_access(struct npumem_call *call)
 	down_read(&client->map_lock);
 	ret = npumem_change_check_locked(client, &change);
 	up_read(&client->map_lock);
-	if (ret <= 0)
+	if (ret < 0 || (!ret && npumem_change_only_grants(&change)))
 		return ret;
 
 	ret = -ENOMEM;

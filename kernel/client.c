@@ -86,7 +86,10 @@ static void npumem_client_mm_release(struct mmu_notifier *notifier,
 					   notifier));
 }
 
-/* After the last close and a grace period; mm is let go by the caller. */
+/*
+ * After the last close and a grace period, with bottom halves off. The mm is
+ * let go by the caller.
+ */
 static void npumem_client_free(struct mmu_notifier *notifier)
 {
 	struct npumem_client *client = container_of(notifier,
@@ -116,6 +119,10 @@ int npumem_client_open(struct inode *inode, struct file *file)
 
 	if (!current->mm)
 		return -EINVAL;
+	/* Rights to memory are the whitelist's business, not half a node's. */
+	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) !=
+	    (FMODE_READ | FMODE_WRITE))
+		return -EACCES;
 	client = kzalloc(sizeof(*client), GFP_KERNEL_ACCOUNT);
 	if (!client)
 		return -ENOMEM;
@@ -143,8 +150,12 @@ int npumem_client_open(struct inode *inode, struct file *file)
 	client->tgid = get_task_pid(current, PIDTYPE_TGID);
 	client->notifier.ops = &npumem_notifier_ops;
 	ret = mmu_notifier_register(&client->notifier, client->mm);
-	if (ret)
+	if (ret) {
+		/* It gives up at any signal; nothing has happened, so again. */
+		if (ret == -EINTR)
+			ret = -ERESTARTSYS;
 		goto err_inode;
+	}
 
 	atomic_inc(&npumem_nr_clients);
 	file->private_data = client;

@@ -6,6 +6,7 @@
  * the mapping's own hold too.
  */
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -21,7 +22,7 @@
  * @is_device: it is device memory
  */
 struct npumem_side {
-	unsigned long address;
+	u64 address;
 	u64 length;
 	bool write;
 	bool is_device;
@@ -68,15 +69,14 @@ static int npumem_span_permit(struct npumem_client *client,
 static int npumem_side_check(struct npumem_client *client,
 			     struct npumem_side *side, u32 device)
 {
-	unsigned long next = side->address, last;
+	u64 next = side->address, last;
 	struct npumem_span *span;
 	bool wraps;
 	int ret;
 
-	wraps = check_add_overflow(side->address,
-				   (unsigned long)side->length - 1, &last);
+	wraps = check_add_overflow(side->address, side->length - 1, &last);
 	if (wraps)
-		last = ULONG_MAX;
+		last = U64_MAX;
 	down_read(&client->map_lock);
 	side->is_device = npumem_reservation_find(client, next, last);
 	ret = wraps ? -EFAULT : 0;
@@ -94,6 +94,7 @@ static int npumem_side_check(struct npumem_client *client,
 		if (ret || span->it.last >= last)
 			goto out;
 		next = span->it.last + 1;
+		cond_resched();
 	}
 	ret = -EADDRNOTAVAIL;
 out:
@@ -147,6 +148,7 @@ static unsigned long npumem_copy_user(void *bytes, u64 user, unsigned long n,
 		return copy_to_user(at, bytes, n);
 	if (!access_ok(at, n))
 		return n;
+	barrier_nospec();
 	might_fault();
 	return __copy_from_user_inatomic(bytes, at, n);
 }

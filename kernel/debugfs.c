@@ -29,6 +29,8 @@ static void npumem_show_handles(struct seq_file *m,
 			   handle->references,
 			   READ_ONCE(memory->share) ? " exported" : "",
 			   handle->imported ? " imported" : "");
+		if (seq_has_overflowed(m))
+			break;
 	}
 	mutex_unlock(&client->handle_lock);
 }
@@ -40,45 +42,68 @@ static void npumem_show_mappings(struct seq_file *m,
 
 	down_read(&client->map_lock);
 	for (span = npumem_span_first(client, 0, ULONG_MAX); span;
-	     span = npumem_span_next(span, ULONG_MAX))
+	     span = npumem_span_next(span, ULONG_MAX)) {
 		seq_printf(m, "  span 0x%lx-0x%lx memory %llu device %u cpu %c%c\n",
 			   span->it.start, span->it.last + 1,
 			   span->mapping->memory->serial,
 			   span->mapping->device,
 			   npumem_span_cpu_reads(span) ? 'r' : '-',
 			   npumem_span_cpu_writes(span) ? 'w' : '-');
+		/* This is called again with a larger buffer. */
+		if (seq_has_overflowed(m))
+			break;
+		cond_resched();
+	}
 	up_read(&client->map_lock);
 }
 
-static int clients_show(struct seq_file *m, void *unused)
+/* A client is one record: only it has to fit in the buffer. */
+static int clients_show(struct seq_file *m, void *entry)
 {
-	struct npumem_client *client;
+	struct npumem_client *client = list_entry(entry, struct npumem_client,
+						  node);
 	struct npumem_stats stats;
 	struct task_struct *task;
-	char comm[TASK_COMM_LEN];
+	char comm[TASK_COMM_LEN] = "(gone)";
 
-	mutex_lock(&npumem_clients_lock);
-	list_for_each_entry(client, &npumem_clients, node) {
-		strscpy(comm, "(gone)", sizeof(comm));
-		task = get_pid_task(client->tgid, PIDTYPE_TGID);
-		if (task) {
-			get_task_comm(comm, task);
-			put_task_struct(task);
-		}
-		npumem_client_stats(client, &stats);
-		seq_printf(m, "client pid %d command %s handles %llu imports %llu reservations %llu reserved %llu mappings %llu mapped %llu\n",
-			   pid_nr(client->tgid), comm, stats.handles,
-			   stats.imports, stats.reservations,
-			   stats.reserved_bytes, stats.mappings,
-			   stats.mapped_bytes);
-		npumem_show_handles(m, client);
-		npumem_show_mappings(m, client);
-		cond_resched();
+	task = get_pid_task(client->tgid, PIDTYPE_TGID);
+	if (task) {
+		get_task_comm(comm, task);
+		put_task_struct(task);
 	}
-	mutex_unlock(&npumem_clients_lock);
+	npumem_client_stats(client, &stats);
+	seq_printf(m, "client pid %d command %s handles %llu imports %llu reservations %llu reserved %llu mappings %llu mapped %llu\n",
+		   pid_nr(client->tgid), comm, stats.handles, stats.imports,
+		   stats.reservations, stats.reserved_bytes, stats.mappings,
+		   stats.mapped_bytes);
+	npumem_show_handles(m, client);
+	npumem_show_mappings(m, client);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(clients);
+
+static void *clients_start(struct seq_file *m, loff_t *at)
+{
+	mutex_lock(&npumem_clients_lock);
+	return seq_list_start(&npumem_clients, *at);
+}
+
+static void *clients_next(struct seq_file *m, void *entry, loff_t *at)
+{
+	return seq_list_next(entry, &npumem_clients, at);
+}
+
+static void clients_stop(struct seq_file *m, void *entry)
+{
+	mutex_unlock(&npumem_clients_lock);
+}
+
+static const struct seq_operations clients_sops = {
+	.start = clients_start,
+	.next = clients_next,
+	.stop = clients_stop,
+	.show = clients_show,
+};
+DEFINE_SEQ_ATTRIBUTE(clients);
 
 /* A kernel without debugfs, or one that refuses, is none of our concern. */
 void npumem_debugfs_init(void)

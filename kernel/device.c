@@ -214,7 +214,9 @@ static int npumem_device_probe(struct platform_device *pdev)
 	const struct npumem_device_config *config = dev_get_platdata(&pdev->dev);
 	struct npumem_device *device;
 
-	if (!config || pdev->id < 0 || pdev->id >= NPUMEM_MAX_DEVICES)
+	/* Root can have us bind others by driver_override. */
+	if (!config || pdev->id < 0 || pdev->id >= NPUMEM_MAX_DEVICES ||
+	    strcmp(pdev->name, "npumem"))
 		return -EINVAL;
 	device = kzalloc(sizeof(*device), GFP_KERNEL);
 	if (!device)
@@ -280,16 +282,22 @@ static int npumem_device_create(unsigned int id)
 	ret = npumem_device_configure(id, &config);
 	if (ret)
 		return ret;
-	pdev = platform_device_register_data(NULL, "npumem", id, &config,
-					     sizeof(config));
-	if (IS_ERR(pdev))
-		return PTR_ERR(pdev);
+	pdev = platform_device_alloc("npumem", id);
+	if (!pdev)
+		return -ENOMEM;
 	set_dev_node(&pdev->dev, config.nid);
+	ret = platform_device_add_data(pdev, &config, sizeof(config));
+	if (!ret)
+		ret = platform_device_add(pdev);
+	if (ret) {
+		platform_device_put(pdev);
+		return ret;
+	}
 	npumem_platform[id] = pdev;
 	return 0;
 }
 
-static void npumem_devices_unregister(void)
+void npumem_devices_exit(void)
 {
 	unsigned int id;
 
@@ -313,14 +321,9 @@ int npumem_devices_init(void)
 	for (id = 0; id < npumem_nr_devices; id++) {
 		ret = npumem_device_create(id);
 		if (ret) {
-			npumem_devices_unregister();
+			npumem_devices_exit();
 			return ret;
 		}
 	}
 	return 0;
-}
-
-void npumem_devices_exit(void)
-{
-	npumem_devices_unregister();
 }

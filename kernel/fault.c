@@ -73,9 +73,13 @@ static vm_fault_t npumem_insert_huge(struct npumem_client *client,
 	unsigned long last = min(table + PUD_SIZE - 1, span->it.last);
 	bool write = npumem_span_cpu_writes(span);
 	pmd_t *pmd = vmf->pmd - ((here - first) >> PMD_SHIFT);
-	unsigned long address, entries = 0;
-	vm_fault_t ret = VM_FAULT_NOPAGE;
+	unsigned long address, entries = 1;
+	vm_fault_t ret;
 
+	ret = vmf_insert_pfn_pmd(vmf, npumem_pfn(npumem_span_pfn(span, here)),
+				 write);
+	if (ret != VM_FAULT_NOPAGE)
+		return ret;
 	for (address = first; address - first <= last - first;
 	     address += PMD_SIZE, pmd++) {
 		struct vm_fault at = {
@@ -85,17 +89,16 @@ static vm_fault_t npumem_insert_huge(struct npumem_client *client,
 			.pmd = pmd,
 		};
 
-		if (address != here && !pmd_none(READ_ONCE(*pmd)))
+		/* @here is not empty any more. What fails is left to a fault. */
+		if (!pmd_none(READ_ONCE(*pmd)) ||
+		    vmf_insert_pfn_pmd(&at,
+				       npumem_pfn(npumem_span_pfn(span, address)),
+				       write) != VM_FAULT_NOPAGE)
 			continue;
-		ret = vmf_insert_pfn_pmd(&at,
-					 npumem_pfn(npumem_span_pfn(span, address)),
-					 write);
-		if (ret != VM_FAULT_NOPAGE)
-			break;
 		entries++;
 	}
 	atomic_long_add(entries, &client->pmd_entries);
-	return ret;
+	return VM_FAULT_NOPAGE;
 }
 #else
 static vm_fault_t npumem_insert_huge(struct npumem_client *client,
@@ -184,13 +187,14 @@ vm_fault_t npumem_vm_huge_fault(struct vm_fault *vmf, npumem_fault_size size)
 
 /*
  * A store met a base entry that is read-only. If the right to write has come
- * since, drop the entry for the next fault to make it anew under map_lock:
- * the kernel would make it writable later, when the right may be gone again.
+ * since, drop the granule's entries for the next fault to make anew, under
+ * map_lock: the kernel would make this one writable later, when the right may be
+ * gone again.
  */
 vm_fault_t npumem_vm_pfn_mkwrite(struct vm_fault *vmf)
 {
 	struct npumem_client *client = npumem_fault_client(vmf);
-	unsigned long page = vmf->address & PAGE_MASK;
+	unsigned long first = vmf->address & NPUMEM_CHUNK_MASK;
 	struct npumem_span *span;
 	vm_fault_t ret;
 
@@ -202,7 +206,7 @@ vm_fault_t npumem_vm_pfn_mkwrite(struct vm_fault *vmf)
 	up_read(&client->map_lock);
 	if (ret)
 		return ret;
-	npumem_client_zap(client, page, page + PAGE_SIZE - 1);
+	npumem_client_zap(client, first, first + NPUMEM_CHUNK_SIZE - 1);
 	return VM_FAULT_NOPAGE;
 }
 
@@ -260,8 +264,10 @@ void npumem_populate(struct npumem_client *client, unsigned long first,
 	for (;;) {
 		down_read(&client->map_lock);
 		span = npumem_span_first(client, first, last);
-		while (span && !npumem_span_cpu_reads(span))
+		while (span && !npumem_span_cpu_reads(span)) {
 			span = npumem_span_next(span, last);
+			cond_resched();
+		}
 		if (span) {
 			first = max(first, span->it.start);
 			end = min(last, span->it.last);

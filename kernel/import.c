@@ -40,37 +40,37 @@ static int npumem_import_permit(struct npumem_share *share, struct pid *tgid)
 	return left ? 0 : -EPERM;
 }
 
+/*
+ * A device other than the memory's gets peer access with its first handle, and
+ * has it before anybody can find the handle.
+ */
 static int npumem_import_handle(struct npumem_call *call,
 				struct npumem_memory *memory)
 {
 	struct npumem_import *arg = call->arg;
 	struct npumem_client *client = call->client;
 	u32 owner = memory->device->id;
-	bool added;
+	bool peers = arg->device != owner;
+	bool added = false;
 	int ret;
 
 	if (READ_ONCE(memory->device->gone))
 		return -ENODEV;
-	ret = npumem_handle_add(client, memory, arg->device, true,
-				&arg->handle, &added);
-	if (ret)
-		return ret;
-	if (added && arg->device != owner) {
+	if (peers) {
 		ret = npumem_peer_enable_both(client, arg->device, owner);
 		if (ret)
-			goto err_handle;
+			return ret;
 	}
-	arg->length = npumem_memory_length(memory);
-	ret = npumem_respond(call);
-	if (ret)
-		goto err_peers;
-	return 0;
-
-err_peers:
-	if (added && arg->device != owner)
+	ret = npumem_handle_add(client, memory, arg->device, true,
+				&arg->handle, &added);
+	if (!ret) {
+		arg->length = npumem_memory_length(memory);
+		ret = npumem_respond(call);
+		if (ret)
+			npumem_handle_drop(client, arg->handle);
+	}
+	if (peers && (ret || !added))
 		npumem_peer_disable_both(client, arg->device, owner);
-err_handle:
-	npumem_handle_drop(client, arg->handle);
 	return ret;
 }
 
@@ -83,10 +83,10 @@ static int npumem_import_share(struct npumem_call *call,
 	int ret;
 
 	ret = npumem_import_permit(share, tgid);
-	if (ret) {
+	if (ret == -EPERM)
 		atomic_long_inc(&call->client->refused);
+	if (ret)
 		goto out;
-	}
 	memory = npumem_share_memory(share);
 	if (IS_ERR(memory)) {
 		ret = PTR_ERR(memory);

@@ -102,6 +102,7 @@ void npumem_device_put(struct npumem_device *device);
 
 int npumem_pool_charge(struct npumem_device *device, u64 length);
 void npumem_pool_uncharge(struct npumem_device *device, u64 length);
+bool npumem_pool_can(unsigned long nr_chunks);
 int npumem_pool_alloc(struct npumem_device *device, struct page **chunks,
 		      unsigned long nr_chunks);
 void npumem_pool_free(struct page **chunks, unsigned long nr_chunks);
@@ -232,6 +233,7 @@ bool npumem_whitelist_has(struct npumem_share *share, struct pid *tgid);
  * @spans: struct npumem_span by address, of all mappings
  * @nr_reservations: how many
  * @nr_mappings: how many mappings
+ * @nr_spans: how many spans, at least one for each mapping
  * @reserved: bytes in reservations
  * @mapped: bytes in mappings
  *
@@ -265,6 +267,7 @@ struct npumem_client {
 	struct rb_root_cached spans;
 	unsigned long nr_reservations;
 	unsigned long nr_mappings;
+	unsigned long nr_spans;
 	u64 reserved;
 	u64 mapped;
 

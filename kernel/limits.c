@@ -13,7 +13,8 @@ MODULE_PARM_DESC(max_handles, "handles per opened /dev/npumem (default 1048576)"
 
 unsigned int npumem_max_mappings = 1 << 20;
 module_param_named(max_mappings, npumem_max_mappings, uint, 0644);
-MODULE_PARM_DESC(max_mappings, "mappings per opened /dev/npumem (default 1048576)");
+MODULE_PARM_DESC(max_mappings,
+		 "mappings, and parts of them with rights of their own, per opened /dev/npumem (default 1048576)");
 
 unsigned int npumem_max_reservations = 1 << 16;
 module_param_named(max_reservations, npumem_max_reservations, uint, 0644);

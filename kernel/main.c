@@ -5,8 +5,9 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cdev.h>
+#include <linux/device.h>
 #include <linux/fs.h>
-#include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
@@ -138,6 +139,9 @@ static long npumem_ioctl(struct file *file, unsigned int number,
 		return -EFAULT;
 	if (call.user_size < command->min_size)
 		return -EINVAL;
+	/* No version needs more, and the tail is looked at in one go. */
+	if (call.user_size > PAGE_SIZE)
+		return -E2BIG;
 	call.size = command->size;
 	ret = copy_struct_from_user(&argument, command->size, call.user,
 				    call.user_size);
@@ -177,12 +181,56 @@ static const struct file_operations npumem_fops = {
 	.show_fdinfo = npumem_client_show_fdinfo,
 };
 
-static struct miscdevice npumem_misc = {
-	.minor = MISC_DYNAMIC_MINOR,
+/*
+ * The node. Not a misc device: opening those is serialised for the whole
+ * system, and our open waits for the mmap_lock of the process.
+ */
+static struct class npumem_class = {
 	.name = "npumem",
-	.fops = &npumem_fops,
-	.mode = 0660,
 };
+
+static struct cdev npumem_cdev;
+static dev_t npumem_devt;
+
+static int npumem_node_init(void)
+{
+	struct device *node;
+	int ret;
+
+	ret = alloc_chrdev_region(&npumem_devt, 0, 1, "npumem");
+	if (ret)
+		return ret;
+	ret = class_register(&npumem_class);
+	if (ret)
+		goto err_region;
+	cdev_init(&npumem_cdev, &npumem_fops);
+	npumem_cdev.owner = THIS_MODULE;
+	ret = cdev_add(&npumem_cdev, npumem_devt, 1);
+	if (ret)
+		goto err_class;
+	node = device_create(&npumem_class, NULL, npumem_devt, NULL, "npumem");
+	if (IS_ERR(node)) {
+		ret = PTR_ERR(node);
+		goto err_cdev;
+	}
+	return 0;
+
+err_cdev:
+	cdev_del(&npumem_cdev);
+err_class:
+	class_unregister(&npumem_class);
+err_region:
+	unregister_chrdev_region(npumem_devt, 1);
+	return ret;
+}
+
+static void npumem_node_exit(void)
+{
+	device_destroy(&npumem_class, npumem_devt);
+	cdev_del(&npumem_cdev);
+	class_unregister(&npumem_class);
+	unregister_chrdev_region(npumem_devt, 1);
+}
 
 static int __init npumem_init(void)
 {
@@ -198,7 +246,7 @@ static int __init npumem_init(void)
 	if (ret)
 		goto err_clients;
 	npumem_debugfs_init();
-	ret = misc_register(&npumem_misc);
+	ret = npumem_node_init();
 	if (ret)
 		goto err_devices;
 	return 0;
@@ -216,7 +264,7 @@ err_shares:
 /* An open file holds the module, so nobody is left but callbacks. */
 static void __exit npumem_exit(void)
 {
-	misc_deregister(&npumem_misc);
+	npumem_node_exit();
 	npumem_debugfs_exit();
 	npumem_devices_exit();
 	npumem_clients_exit();

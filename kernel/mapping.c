@@ -102,8 +102,10 @@ static void npumem_mapping_erase_locked(struct npumem_client *client,
 	     span; span = next) {
 		next = npumem_span_next(span, mapping->last);
 		interval_tree_remove(&span->it, &client->spans);
+		client->nr_spans--;
 		if (span != &mapping->head)
 			kfree(span);
+		cond_resched();
 	}
 	if (!--reservation->mappings && reservation->closed)
 		kfree(reservation);
@@ -185,13 +187,14 @@ static int npumem_mapping_insert_locked(struct npumem_client *client,
 		return -EEXIST;
 	if (reservation->device >= 0 && reservation->device != mapping->device)
 		return -EXDEV;
-	if (client->nr_mappings >= READ_ONCE(npumem_max_mappings))
+	if (client->nr_spans >= READ_ONCE(npumem_max_mappings))
 		return -EMFILE;
 
 	interval_tree_insert(&mapping->head.it, &client->spans);
 	mapping->reservation = reservation;
 	reservation->device = mapping->device;
 	reservation->mappings++;
+	client->nr_spans++;
 	client->nr_mappings++;
 	client->mapped += mapping->last - mapping->first + 1;
 	return 0;

@@ -37,16 +37,17 @@ struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
 	nr_chunks = length >> NPUMEM_CHUNK_SHIFT;
 	if (READ_ONCE(device->gone))
 		return ERR_PTR(-ENODEV);
-	/* First, since the capacity bounds the table of chunks as well. */
+	/* These two first, since they bound the table of chunks as well. */
 	ret = npumem_pool_charge(device, length);
 	if (ret)
 		return ERR_PTR(ret);
-	memory = kvzalloc(struct_size(memory, chunks, nr_chunks),
-			  GFP_KERNEL_ACCOUNT);
-	if (!memory) {
-		ret = -ENOMEM;
+	ret = -ENOMEM;
+	if (!npumem_pool_can(nr_chunks))
 		goto err_uncharge;
-	}
+	memory = kvzalloc(struct_size(memory, chunks, nr_chunks),
+			  GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!memory)
+		goto err_uncharge;
 	ret = npumem_pool_alloc(device, memory->chunks, nr_chunks);
 	if (ret)
 		goto err_free;

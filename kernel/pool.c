@@ -49,6 +49,18 @@ void npumem_pool_uncharge(struct npumem_device *device, u64 length)
 }
 
 /**
+ * npumem_pool_can() - is it worth trying to allocate so much?
+ * @nr_chunks: how many chunks
+ *
+ * Lets what cannot succeed fail before reclaim has evicted all others for it.
+ */
+bool npumem_pool_can(unsigned long nr_chunks)
+{
+	return nr_chunks <= (unsigned long)max(si_mem_available(), 0L) >>
+			    NPUMEM_CHUNK_ORDER;
+}
+
+/**
  * npumem_pool_alloc() - get zeroed chunks
  * @device: of which device; charged by the caller
  * @chunks: filled with the chunks; partly so on failure
@@ -60,18 +72,18 @@ void npumem_pool_uncharge(struct npumem_device *device, u64 length)
 int npumem_pool_alloc(struct npumem_device *device, struct page **chunks,
 		      unsigned long nr_chunks)
 {
+	gfp_t gfp = NPUMEM_POOL_GFP;
 	unsigned long i;
 	int ret;
 
-	/* Fail before reclaim evicts all others for what cannot succeed. */
-	if (nr_chunks > (unsigned long)si_mem_available() >> NPUMEM_CHUNK_ORDER)
-		return -ENOMEM;
+	if (device->nid != NUMA_NO_NODE)
+		gfp |= __GFP_THISNODE;
 	for (i = 0; i < nr_chunks; i++) {
 		ret = -EINTR;
 		if (fatal_signal_pending(current))
 			goto err;
 		ret = -ENOMEM;
-		chunks[i] = alloc_pages_node(device->nid, NPUMEM_POOL_GFP,
+		chunks[i] = alloc_pages_node(device->nid, gfp,
 					     NPUMEM_CHUNK_ORDER);
 		if (!chunks[i])
 			goto err;

@@ -149,9 +149,11 @@ static int npumem_share_publish(struct npumem_memory *memory,
 						    &share->node,
 						    npumem_shares_params);
 	} while (ret == -EEXIST);
-	if (ret)
-		WRITE_ONCE(memory->share, NULL);
-	return ret;
+	if (!ret)
+		return 0;
+	/* The table could not grow, by whatever name. */
+	WRITE_ONCE(memory->share, NULL);
+	return -ENOMEM;
 }
 
 int npumem_ioctl_export(struct npumem_call *call)

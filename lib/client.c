@@ -70,7 +70,10 @@ static aclError open_client(const struct shim_call *call)
 	int moved;
 	int fd;
 
-	fd = open(NPUMEM_DEVICE_PATH, O_RDWR | O_CLOEXEC);
+	/* A signal can end it, like a profiler's; there is nothing to lose. */
+	do {
+		fd = open(NPUMEM_DEVICE_PATH, O_RDWR | O_CLOEXEC);
+	} while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return shim_explain(call, open_rules, errno);
 	/* A program without stdin will yet want to have one. */

@@ -17,7 +17,8 @@
  *  - The argument is a struct that begins with @size, the caller's sizeof().
  *    A shorter struct than the module knows is completed with zeros, down to
  *    the size of the first version; shorter than that is EINVAL. A longer one
- *    is accepted while its tail is zero and refused with E2BIG otherwise.
+ *    is accepted while its tail is zero and refused with E2BIG otherwise, and
+ *    always from a page on.
  *  - Unknown bits in @flags and reserved fields that are not zero: EINVAL.
  *    Fields that are "out" only are not looked at.
  *  - Results are written back only on success. A call that fails changes
@@ -28,7 +29,8 @@
  * Errno is chosen per cause, and each command lists its own. Those that mean
  * the same everywhere:
  *
- *  EACCES   the caller is not the process that opened the descriptor
+ *  EACCES   the caller is not the process that opened the descriptor; of
+ *           open(): it was not for reading and writing
  *  EINVAL   malformed: flags, reserved fields, alignment, zero sizes
  *  ENOENT   no such handle, share, mapping or reservation
  *  ENXIO    no device has that number
@@ -106,7 +108,7 @@ struct npumem_query {
  * @size: sizeof(struct npumem_device_info)
  * @device: in: device number
  * @flags: out: NPUMEM_DEVICE_*
- * @numa_node: out: the node its memory comes from, or -1
+ * @numa_node: out: the node its memory comes from, or -1 for any
  * @capacity: out: bytes it can hand out
  * @used: out: bytes handed out and not yet given back
  *
@@ -288,7 +290,8 @@ struct npumem_access {
  * NPUMEM_FILL. Either all entries take effect on all of the range, or none.
  *
  * Errors: EADDRNOTAVAIL a part of the range is not mapped or misaligned;
- * ENXIO; EHOSTUNREACH a device without a peer link to the memory's; ENOMEM.
+ * ENXIO; EHOSTUNREACH a device without a peer link to the memory's; EMFILE too
+ * many parts of mappings with rights of their own; ENOMEM.
  */
 struct npumem_set_access {
 	__u32 size;
@@ -349,7 +352,9 @@ struct npumem_range {
  * @address: in: the first address of a reservation (of an mmap() of the node)
  *
  * Gives the addresses back, as munmap() of the whole reservation does, but
- * only when nothing is mapped in it.
+ * only when nothing is mapped in it. To be used instead of munmap(), not at
+ * the same time: what another thread maps at addresses that it has unmapped
+ * meanwhile would go as well.
  *
  * Errors: ENOENT no reservation starts there; EBUSY something is mapped.
  */

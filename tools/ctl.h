@@ -19,7 +19,7 @@
 
 #define CTL_MODULE	"npumem"
 #define CTL_SYS_MODULE	"/sys/module/" CTL_MODULE
-#define CTL_SYS_MISC	"/sys/class/misc/" CTL_MODULE
+#define CTL_SYS_NODE	"/sys/class/npumem/" CTL_MODULE
 
 /* Exit codes. Scripts rely on them: documented in npumemctl.8 and --help. */
 enum ctl_exit {

@@ -305,7 +305,7 @@ static int wait_for_node(void)
 		nanosleep(&pause, NULL);
 	}
 	if (!node)
-		ctl_say("npumem is loaded, but " CTL_SYS_MISC " is not there: is sysfs mounted?");
+		ctl_say("npumem is loaded, but " CTL_SYS_NODE " is not there: is sysfs mounted?");
 	else
 		ctl_say("npumem is loaded, but " NPUMEM_DEVICE_PATH
 			" did not appear; make it: mknod " NPUMEM_DEVICE_PATH

@@ -87,7 +87,7 @@ bool ctl_node_number(dev_t *number)
 	unsigned int major_number, minor_number;
 	char line[64];
 
-	if (!ctl_read_line(line, sizeof(line), CTL_SYS_MISC "/dev") ||
+	if (!ctl_read_line(line, sizeof(line), CTL_SYS_NODE "/dev") ||
 	    sscanf(line, "%u:%u", &major_number, &minor_number) != 2)
 		return false;
 	*number = makedev(major_number, minor_number);

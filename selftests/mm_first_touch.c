@@ -78,6 +78,7 @@ TEST_F_TIMEOUT(first_touch, by_several_threads_leaves_memory_alone, 120)
 {
 	volatile bool stop = false;
 	struct reader readers[THREADS] = {};
+	unsigned long written = 0;
 	unsigned int i;
 
 	for (i = 0; i < THREADS; i++) {
@@ -98,7 +99,8 @@ TEST_F_TIMEOUT(first_touch, by_several_threads_leaves_memory_alone, 120)
 		EXPECT_EQ(0, readers[i].wrong);
 	}
 	for (i = 0; i < GRANULES * G / sizeof(__u64); i++)
-		ASSERT_EQ(0, ((volatile __u64 *)to_ptr(self->base))[i]);
+		written += ((volatile __u64 *)to_ptr(self->base))[i] != 0;
+	EXPECT_EQ(0, written);
 }
 
 TEST_HARNESS_MAIN

@@ -219,10 +219,12 @@ static unsigned long npumem_fault_reach(const struct npumem_client *client,
 	return (address & NPUMEM_CHUNK_MASK) + NPUMEM_CHUNK_SIZE;
 }
 
-/* Fault a run in that has the same rights throughout. */
+/*
+ * Fault a run in that has the same rights throughout. To read is enough, for
+ * entries are writable at once where they may be.
+ */
 static int npumem_populate_run(struct npumem_client *client,
-			       unsigned long first, unsigned long last,
-			       bool write)
+			       unsigned long first, unsigned long last)
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long address = first;
@@ -232,8 +234,7 @@ static int npumem_populate_run(struct npumem_client *client,
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	do {
-		ret = fixup_user_fault(mm, address,
-				       write ? FAULT_FLAG_WRITE : 0, &unlocked);
+		ret = fixup_user_fault(mm, address, 0, &unlocked);
 		if (ret)
 			break;
 		cond_resched();
@@ -259,7 +260,6 @@ void npumem_populate(struct npumem_client *client, unsigned long first,
 {
 	struct npumem_span *span;
 	unsigned long end;
-	bool write;
 
 	for (;;) {
 		down_read(&client->map_lock);
@@ -271,10 +271,9 @@ void npumem_populate(struct npumem_client *client, unsigned long first,
 		if (span) {
 			first = max(first, span->it.start);
 			end = min(last, span->it.last);
-			write = npumem_span_cpu_writes(span);
 		}
 		up_read(&client->map_lock);
-		if (!span || npumem_populate_run(client, first, end, write))
+		if (!span || npumem_populate_run(client, first, end))
 			return;
 		if (end == last)
 			return;

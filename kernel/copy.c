@@ -45,8 +45,8 @@ struct npumem_piece {
 };
 
 /*
- * May the device access the span? With rights of its own, or as a peer of the
- * mapping's device with that one's rights.
+ * May the device access the span? With rights of its own; or with those of the
+ * mapping's device, where it has the memory or a link to the device that has.
  */
 static int npumem_span_permit(struct npumem_client *client,
 			      const struct npumem_span *span, u32 device,
@@ -54,13 +54,14 @@ static int npumem_span_permit(struct npumem_client *client,
 {
 	u64 rights = write ? span->rights.write : span->rights.read;
 	u32 own = span->mapping->device;
+	u32 owner = span->mapping->memory->device->id;
 
 	if (READ_ONCE(span->mapping->memory->device->gone))
 		return -ENODEV;
 	if (rights & NPUMEM_RIGHTS_DEVICE(device))
 		return 0;
 	if (rights & NPUMEM_RIGHTS_DEVICE(own) &&
-	    npumem_peer_enabled(client, device, own))
+	    (device == owner || npumem_peer_enabled(client, device, owner)))
 		return 0;
 	return write ? -EROFS : -EPERM;
 }

@@ -181,8 +181,24 @@ static int npumem_peer_call(struct npumem_call *call, int by)
 	return ret;
 }
 
+/* Not for a device that was removed; what is enabled is disabled as ever. */
 int npumem_ioctl_peer_enable(struct npumem_call *call)
 {
+	struct npumem_peer *arg = call->arg;
+	struct npumem_device *device, *peer;
+	int ret;
+
+	ret = npumem_peer_check(arg);
+	if (ret)
+		return ret;
+	device = npumem_device_get(arg->device);
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	peer = npumem_device_get(arg->peer);
+	npumem_device_put(device);
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	npumem_device_put(peer);
 	return npumem_peer_call(call, 1);
 }
 

@@ -64,7 +64,9 @@ aclError aclrtCreateContext(aclrtContext *context, int32_t deviceId)
 
 	if (!context)
 		return shim_null(&call, "context");
-	err = shim_device_find(&call, deviceId, &info);
+	err = shim_start(&call);
+	if (!err)
+		err = shim_device_find(&call, deviceId, &info);
 	if (err)
 		return err;
 	created = shim_object_new(SHIM_CONTEXT, info.device);

@@ -97,8 +97,22 @@ static aclError not_mapped(const struct shim_call *call, const void *dst, size_t
 			 is_dst ? "dst" : "src");
 }
 
+/*
+ * What is in no reservation (any more) is the host's, if it is anything: where
+ * device memory was meant, an address that was released is no reason to die.
+ */
+static aclError check_host(const struct shim_call *call, const char *argument,
+			   const void *pointer, size_t count)
+{
+	if (!shim_client_exists() || !shim_has_hole((uintptr_t)pointer, count))
+		return ACL_SUCCESS;
+	return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
+			 "%s: count bytes from there are neither mapped device memory nor "
+			 "memory of the host", argument);
+}
+
 static aclError copy(const struct shim_call *call, void *dst, const void *src,
-		     size_t count)
+		     size_t count, aclrtMemcpyKind kind)
 {
 	struct npumem_copy request = {
 		.size = sizeof(request),
@@ -106,6 +120,7 @@ static aclError copy(const struct shim_call *call, void *dst, const void *src,
 		.source = (uintptr_t)src,
 		.length = count,
 	};
+	bool to_device, from_device;
 	int error = ENOENT;
 	aclError err;
 
@@ -114,17 +129,32 @@ static aclError copy(const struct shim_call *call, void *dst, const void *src,
 		err = check_range(call, "src", src, count);
 	if (err)
 		return err;
-	if (shim_is_reserved((uintptr_t)dst, count) ||
-	    shim_is_reserved((uintptr_t)src, count)) {
+	to_device = shim_is_reserved((uintptr_t)dst, count);
+	from_device = shim_is_reserved((uintptr_t)src, count);
+	if (to_device || from_device) {
 		request.device = shim_current_device();
 		error = shim_try(NPUMEM_COPY, &request);
 	}
 	if (error == EADDRNOTAVAIL)
 		return not_mapped(call, dst, count);
-	if (error == ENOENT)
-		memmove(dst, src, count);
-	else if (error)
+	/* Another thread released it meanwhile; a stale range still is listed. */
+	if (error == ENOENT &&
+	    (to_device != shim_is_reserved((uintptr_t)dst, count) ||
+	     from_device != shim_is_reserved((uintptr_t)src, count)))
+		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
+				 "%s: another thread released the range meanwhile",
+				 to_device ? "dst" : "src");
+	if (error && error != ENOENT)
 		return shim_refuse(call, copy_rules, error);
+	if (error && kind != ACL_MEMCPY_HOST_TO_HOST) {
+		err = check_host(call, "dst", dst, count);
+		if (!err)
+			err = check_host(call, "src", src, count);
+		if (err)
+			return err;
+	}
+	if (error)
+		memmove(dst, src, count);
 	return ACL_SUCCESS;
 }
 
@@ -137,21 +167,29 @@ static aclError fill(const struct shim_call *call, void *ptr, int32_t value,
 		.length = count,
 		.value = (uint8_t)value,
 	};
+	bool on_device;
 	int error = ENOENT;
 	aclError err;
 
 	err = check_range(call, "devPtr", ptr, count);
 	if (err)
 		return err;
-	if (shim_is_reserved((uintptr_t)ptr, count)) {
+	on_device = shim_is_reserved((uintptr_t)ptr, count);
+	if (on_device) {
 		request.device = shim_current_device();
 		error = shim_try(NPUMEM_FILL, &request);
 	}
-	if (error == ENOENT)
-		memset(ptr, (uint8_t)value, count);
-	else if (error)
+	if (error == ENOENT && on_device && !shim_is_reserved((uintptr_t)ptr, count))
+		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
+				 "devPtr: another thread released the range meanwhile");
+	if (error && error != ENOENT)
 		return shim_refuse(call, fill_rules, error);
-	return ACL_SUCCESS;
+	if (!error)
+		return ACL_SUCCESS;
+	err = check_host(call, "devPtr", ptr, count);
+	if (!err)
+		memset(ptr, (uint8_t)value, count);
+	return err;
 }
 
 static aclError check_copy(const struct shim_call *call, const void *dst,
@@ -186,7 +224,7 @@ aclError aclrtMemcpy(void *dst, size_t destMax, const void *src, size_t count,
 	if (!count)
 		return ACL_SUCCESS;
 	err = check_copy(&call, dst, destMax, src, count, kind);
-	return err ? err : copy(&call, dst, src, count);
+	return err ? err : copy(&call, dst, src, count, kind);
 }
 
 aclError aclrtMemcpyAsync(void *dst, size_t destMax, const void *src, size_t count,
@@ -201,7 +239,7 @@ aclError aclrtMemcpyAsync(void *dst, size_t destMax, const void *src, size_t cou
 	err = check_copy(&call, dst, destMax, src, count, kind);
 	if (!err)
 		err = shim_stream_check(&call, stream);
-	return err ? err : copy(&call, dst, src, count);
+	return err ? err : copy(&call, dst, src, count, kind);
 }
 
 aclError aclrtMemset(void *devPtr, size_t maxCount, int32_t value, size_t count)

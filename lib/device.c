@@ -154,6 +154,10 @@ aclError aclrtGetDeviceCount(uint32_t *count)
 
 	if (!count)
 		return shim_null(&call, "count");
+	/* It is about nothing that a forked child inherited. */
+	err = shim_start(&call);
+	if (err)
+		return err;
 	err = shim_query(&call, &query);
 	if (err)
 		return err;
@@ -179,6 +183,9 @@ aclError aclrtDeviceGetBareTgid(int32_t *pid)
 
 	if (!pid)
 		return shim_null(&call, "pid");
+	err = shim_start(&call);
+	if (err)
+		return err;
 	err = shim_ask(&call, NPUMEM_HOST_TGID, &tgid, NULL);
 	if (err)
 		return err;

@@ -48,7 +48,6 @@ bool shim_inherited_handle(uint64_t handle)
  */
 bool shim_inherited_address(uint64_t address, uint64_t length)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t start = (uintptr_t)address;
 	bool found = false;
 
@@ -56,12 +55,8 @@ bool shim_inherited_address(uint64_t address, uint64_t length)
 		return false;
 	for (unsigned int i = 0; i < known_ancestors() && !found; i++)
 		found = shim_range_overlaps(&ancestors[i].reservations, start, length);
-	if (!found || shim_is_reserved(address, length))
-		return false;
-	length += start & (page - 1);
-	/* Does nothing but fail where a page has no mapping at all. */
-	return msync((void *)(start & ~(page - 1)), length, MS_ASYNC) &&
-	       errno == ENOMEM;
+	return found && !shim_is_reserved(address, length) &&
+	       shim_has_hole(address, length);
 }
 
 bool shim_inherited(const struct shim_call *call)

@@ -52,11 +52,12 @@ static const struct shim_rule set_access_rules[] = {
 	{ EOVERFLOW, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
 	  "size: the range is not wholly mapped" },
 	{ ENXIO, ACL_ERROR_RT_PARAM_INVALID,
-	  "desc->location.id: there is no such device; aclrtGetDeviceCount tells how many "
-	  "there are" },
+	  "desc: one of the count elements has a location.id that no device has; "
+	  "aclrtGetDeviceCount tells how many there are" },
 	{ EHOSTUNREACH, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "desc->location.id: that device has no access to the memory's device; call "
-	  "aclrtDeviceEnablePeerAccess first" },
+	  "desc: one of the count elements names a device without access to the memory's "
+	  "device; call aclrtSetDevice with the one and aclrtDeviceEnablePeerAccess with the "
+	  "other first" },
 	{ 0 }
 };
 

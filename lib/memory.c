@@ -129,6 +129,9 @@ aclError aclrtMemGetAllocationGranularity(aclrtPhysicalMemProp *prop,
 		return shim_fail(&call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
 				 "option: expected ACL_RT_MEM_ALLOC_GRANULARITY_MINIMUM (0) or "
 				 "_RECOMMENDED (1)");
+	err = shim_start(&call);
+	if (err)
+		return err;
 	if (prop->location.type == ACL_MEM_LOCATION_TYPE_DEVICE) {
 		err = shim_device_find(&call, (int32_t)prop->location.id, &info);
 		if (err)
@@ -203,7 +206,9 @@ aclError aclrtMallocPhysical(aclrtDrvMemHandle *handle, size_t size,
 		if (err)
 			return err;
 	}
-	err = shim_ask(&call, NPUMEM_ALLOC, &alloc, rules);
+	err = shim_start(&call);
+	if (!err)
+		err = shim_ask(&call, NPUMEM_ALLOC, &alloc, rules);
 	if (err)
 		return err;
 	*handle = (aclrtDrvMemHandle)(uintptr_t)alloc.handle;

@@ -118,6 +118,8 @@ void shim_range_write(void);
 void shim_range_unlock(void);
 /* [address, address + length) has a byte in a reservation of ours. */
 bool shim_is_reserved(uint64_t address, uint64_t length);
+/* The process has no memory at all in a part of [address, address + length). */
+bool shim_has_hole(uint64_t address, uint64_t length);
 
 /* object.c: what contexts and streams are names of */
 enum shim_object_kind {

@@ -59,12 +59,20 @@ aclError aclrtDeviceCanAccessPeer(int32_t *canAccessPeer, int32_t deviceId,
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(canAccessPeer), INT(deviceId),
 						INT(peerDeviceId));
+	struct npumem_device_info info;
 	uint32_t enabled = 0;
 	aclError err;
 
 	if (!canAccessPeer)
 		return shim_null(&call, "canAccessPeer");
-	err = ask_pair(&call, NPUMEM_PEER_STATUS, deviceId, peerDeviceId, &enabled);
+	err = shim_start(&call);
+	if (!err)
+		err = ask_pair(&call, NPUMEM_PEER_STATUS, deviceId, peerDeviceId, &enabled);
+	/* Both are to be there: one may have been removed. */
+	if (!err)
+		err = shim_device_find(&call, deviceId, &info);
+	if (!err)
+		err = shim_device_find(&call, peerDeviceId, &info);
 	if (err)
 		return err;
 	*canAccessPeer = 1;
@@ -97,7 +105,9 @@ aclError aclrtDevicePeerAccessStatus(int32_t deviceId, int32_t peerDeviceId,
 
 	if (!status)
 		return shim_null(&call, "status");
-	err = ask_pair(&call, NPUMEM_PEER_STATUS, deviceId, peerDeviceId, &enabled);
+	err = shim_start(&call);
+	if (!err)
+		err = ask_pair(&call, NPUMEM_PEER_STATUS, deviceId, peerDeviceId, &enabled);
 	if (err)
 		return err;
 	*status = enabled ? 1 : 0;

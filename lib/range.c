@@ -3,9 +3,12 @@
  * Which addresses the program got from us: its reservations, and the blocks of
  * host memory. Sorted by address, no two overlap.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "npumem_shim.h"
 
@@ -108,6 +111,16 @@ bool shim_is_reserved(uint64_t address, uint64_t length)
 	found = shim_range_overlaps(&shim_reservations, address, length);
 	shim_range_unlock();
 	return found;
+}
+
+bool shim_has_hole(uint64_t address, uint64_t length)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)address & ~(page - 1);
+
+	length += (uintptr_t)address - start;
+	/* Does nothing but fail where a page has no mapping at all. */
+	return msync((void *)start, length, MS_ASYNC) && errno == ENOMEM;
 }
 
 /* The child keeps the host blocks, which are its own copies. */

@@ -18,6 +18,9 @@
 #define ATTEMPTS 256
 
 static const struct shim_rule reserve_rules[] = {
+	{ EAGAIN, ACL_ERROR_RT_MEMORY_ALLOCATION,
+	  "size: this process locks its memory (mlockall) and may not lock that much more; "
+	  "raise ulimit -l" },
 	{ ENOMEM, ACL_ERROR_RT_MEMORY_ALLOCATION,
 	  "size: this process has no such range of addresses free; release some, or see "
 	  "ulimit -v and vm.max_map_count" },
@@ -33,6 +36,9 @@ static const struct shim_rule reserve_rules[] = {
 	"expectPtr: the range is not free in this process; pass NULL, or a free range"
 
 static const struct shim_rule expect_rules[] = {
+	{ EAGAIN, ACL_ERROR_RT_MEMORY_ALLOCATION,
+	  "size: this process locks its memory (mlockall) and may not lock that much more; "
+	  "raise ulimit -l" },
 	{ EEXIST, ACL_ERROR_RT_PARAM_INVALID, EXPECT_TEXT },
 	{ EPERM, ACL_ERROR_RT_PARAM_INVALID, EXPECT_TEXT },
 	{ EINVAL, ACL_ERROR_RT_PARAM_INVALID, EXPECT_TEXT },
@@ -185,10 +191,9 @@ static aclError check_reserve(const struct shim_call *call, void *const *virPtr,
 static aclError reserve_checked(const struct shim_call *call, void **virPtr,
 				size_t size, uintptr_t expected)
 {
-	size_t align = size < NPUMEM_GRANULE_1G ? NPUMEM_GRANULE : NPUMEM_GRANULE_1G;
 	uintptr_t address = 0;
+	size_t length, align;
 	aclError err;
-	size_t length;
 	int error;
 	int fd;
 
@@ -196,9 +201,12 @@ static aclError reserve_checked(const struct shim_call *call, void **virPtr,
 	if (size > SIZE_MAX / 2)
 		return shim_explain(call, reserve_rules, ENOMEM);
 	length = (size + NPUMEM_GRANULE - 1) & ~(size_t)(NPUMEM_GRANULE - 1);
+	align = length < NPUMEM_GRANULE_1G ? NPUMEM_GRANULE : NPUMEM_GRANULE_1G;
 	if (expected > UINTPTR_MAX - length)
 		return shim_explain(call, expect_rules, ERANGE);
-	err = shim_client(call, &fd);
+	err = shim_start(call);
+	if (!err)
+		err = shim_client(call, &fd);
 	if (err)
 		return err;
 	error = reserve(fd, expected, length, align, &address);

@@ -196,6 +196,38 @@ TEST_F_TIMEOUT(fork, child_that_starts_anew, 180)
 	EXPECT_EQ(0, process_stop(&child));
 }
 
+/* What needs nothing of the parent's needs no aclInit either. */
+static long do_own_without_init(__u64 *a)
+{
+	aclrtPhysicalMemProp prop = acl_memory(0);
+	aclrtDrvMemHandle handle;
+	uint32_t count = 0;
+	int32_t pid = 0;
+	aclError error;
+
+	error = aclrtGetDeviceCount(&count);
+	if (!error)
+		error = aclrtDeviceGetBareTgid(&pid);
+	if (!error)
+		error = aclrtMallocPhysical(&handle, SIZE, &prop, 0);
+	if (!error)
+		error = aclrtFreePhysical(handle);
+	a[0] = count;
+	a[1] = pid;
+	return error;
+}
+
+TEST_F_TIMEOUT(fork, child_needs_no_init_for_what_is_its_own, 180)
+{
+	struct process child;
+	__u64 pid;
+
+	ASSERT_EQ(0, process_start(&child));
+	EXPECT_EQ(OK, process_get(&child, &pid, 1, do_own_without_init, 0));
+	EXPECT_EQ(child.pid, pid);
+	EXPECT_EQ(0, process_stop(&child));
+}
+
 /* Things that nobody ever had are as bad in a child as anywhere. */
 static long do_call_with_garbage(__u64 *a)
 {

@@ -287,6 +287,20 @@ TEST_F_TIMEOUT(copy, with_a_bad_host_address_does_not_raise_a_signal, 180)
 	EXPECT_NE(OK, aclrtMemcpy(a, SIZE, none, 4096, 1));
 }
 
+TEST_F_TIMEOUT(copy, of_released_addresses_is_refused_without_a_signal, 180)
+{
+	struct acl_mapping gone;
+
+	ASSERT_EQ(OK, acl_mapping_new(&gone, 0, SIZE));
+	ASSERT_EQ(OK, aclrtUnmapMem(gone.address));
+	REFUSED(PARAM_INVALID, aclrtMemcpy, self->host, SIZE, gone.address, 64, 2);
+	ASSERT_EQ(OK, aclrtReleaseMemAddress(gone.address));
+	REFUSED(PARAM_INVALID, aclrtMemcpy, self->host, SIZE, gone.address, 64, 2);
+	REFUSED(PARAM_INVALID, aclrtMemcpy, gone.address, SIZE, self->host, 64, 1);
+	REFUSED(PARAM_INVALID, aclrtMemset, gone.address, SIZE, 1, 64);
+	ASSERT_EQ(OK, aclrtFreePhysical(gone.handle));
+}
+
 TEST_F_TIMEOUT(copy, async_is_complete_on_return, 180)
 {
 	aclrtStream stream;

@@ -6,8 +6,9 @@
  * A call that returns an error has changed nothing, and the thread's
  * aclGetRecentErrMsg() tells what was wrong. Where a prototype's comment lists
  * no code for a NULL pointer, it is 100000 (ACL_ERROR_INVALID_PARAM); any call
- * that needs the driver can give 207004 when it is not loaded and 507899 in a
- * forked child that has not called aclInit() itself.
+ * that needs the driver can give 207004 when it is not loaded, and 507899 in a
+ * forked child for what it inherited: a child starts anew with aclInit(), with
+ * aclrtSetDevice(), or with a call that makes something of its own.
  */
 #ifndef ACL_ACL_RT_H
 #define ACL_ACL_RT_H
@@ -161,6 +162,10 @@ typedef struct aclrtServerPid {
 #define ACL_RT_IPC_MEM_IMPORT_FLAG_ENABLE_PEER_ACCESS 0x1UL
 #define ACL_RT_IPC_MEM_ATTR_ACCESS_LINK_SIO 0
 #define ACL_RT_IPC_MEM_ATTR_ACCESS_LINK_HCCS 1
+
+/* Flags of a stream, taken and without effect. */
+#define ACL_STREAM_FAST_LAUNCH 0x00000001U
+#define ACL_STREAM_FAST_SYNC 0x00000002U
 
 /* --- Start and end ----------------------------------------------------- */
 

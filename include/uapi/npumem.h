@@ -485,7 +485,7 @@ struct npumem_share_info {
  * Each client counts its enables of a direction, and each takes a disable.
  *
  * Errors: EINVAL @device is @peer; ENXIO; ENOENT (disable only) not enabled;
- * EOVERFLOW (enable only); ENOMEM.
+ * ENODEV, EOVERFLOW, ENOMEM (enable only).
  */
 struct npumem_peer {
 	__u32 size;

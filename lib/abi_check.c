@@ -121,6 +121,20 @@ AT(aclrtPtrAttributes, location, 0);
 AT(aclrtPtrAttributes, pageSize, 8);
 AT(aclrtPtrAttributes, rsv, 12);
 
+SIZED(aclrtMallocAttrType, 4);
+IS(ACL_RT_MEM_ATTR_RSV, 0);
+IS(ACL_RT_MEM_ATTR_MODULE_ID, 1);
+IS(ACL_RT_MEM_ATTR_DEVICE_ID, 2);
+
+SIZED(aclrtMallocAttrValue, 8);
+SIZED(aclrtMallocAttribute, 12);
+AT(aclrtMallocAttribute, attr, 0);
+AT(aclrtMallocAttribute, value, 4);
+
+SIZED(aclrtMallocConfig, 16);
+AT(aclrtMallocConfig, attrs, 0);
+AT(aclrtMallocConfig, numAttrs, 8);
+
 SIZED(aclrtServerPid, 24);
 AT(aclrtServerPid, sdid, 0);
 AT(aclrtServerPid, pid, 8);

@@ -74,6 +74,7 @@ static aclError reset_device(const struct shim_call *call, uint32_t number)
 	err = shim_ask(call, NPUMEM_RESET, &reset, device_rules);
 	if (err)
 		return err;
+	shim_blocks_drop_device(number);
 	shim_object_drop_device(number);
 	devices[number].set_count = 0;
 	devices[number].context = NULL;

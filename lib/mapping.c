@@ -130,6 +130,10 @@ aclError aclrtUnmapMem(void *virPtr)
 
 	if (!virPtr)
 		return shim_null(&call, "virPtr");
+	if (shim_is_block((uintptr_t)virPtr))
+		return shim_fail(&call, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
+				 "virPtr: memory from aclrtMalloc, not from aclrtMapMem; free it "
+				 "with aclrtFree");
 	return shim_ask(&call, NPUMEM_UNMAP, &unmap, unmap_rules);
 }
 

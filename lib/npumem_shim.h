@@ -95,6 +95,8 @@ aclError shim_fail_inherited(const struct shim_call *call);
 struct shim_range {
 	uintptr_t base;
 	size_t size;
+	/* Of a reservation that aclrtMalloc made, else NPUMEM_DEVICE_NONE. */
+	uint32_t device;
 };
 
 struct shim_ranges {
@@ -107,6 +109,8 @@ struct shim_ranges {
 bool shim_range_room(struct shim_ranges *set);
 void shim_range_add(struct shim_ranges *set, uintptr_t base, size_t size);
 bool shim_range_remove(struct shim_ranges *set, uintptr_t base);
+/* The range that starts at @base, or NULL. */
+struct shim_range *shim_range_find(const struct shim_ranges *set, uintptr_t base);
 bool shim_range_overlaps(const struct shim_ranges *set, uintptr_t address,
 			 size_t length);
 
@@ -120,6 +124,19 @@ void shim_range_unlock(void);
 bool shim_is_reserved(uint64_t address, uint64_t length);
 /* The process has no memory at all in a part of [address, address + length). */
 bool shim_has_hole(uint64_t address, uint64_t length);
+
+/* reservation.c */
+/*
+ * Reserves and remembers, at @expected or anywhere if that is 0. An errno.
+ * With the range lock held for writing.
+ */
+int shim_reserve(int fd, uintptr_t expected, size_t length, uintptr_t *address);
+
+/* malloc.c */
+/* What aclrtMalloc gave starts there. Takes the range lock. */
+bool shim_is_block(uintptr_t address);
+/* After a reset of the device: gives the addresses of its blocks back. */
+void shim_blocks_drop_device(uint32_t device);
 
 /* object.c: what contexts and streams are names of */
 enum shim_object_kind {

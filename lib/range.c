@@ -78,14 +78,26 @@ void shim_range_add(struct shim_ranges *set, uintptr_t base, size_t size)
 	set->count = set->count - (end - at) + 1;
 	set->range[at].base = base;
 	set->range[at].size = size;
+	set->range[at].device = NPUMEM_DEVICE_NONE;
 }
 
-bool shim_range_remove(struct shim_ranges *set, uintptr_t base)
+struct shim_range *shim_range_find(const struct shim_ranges *set, uintptr_t base)
 {
 	size_t at = lookup(set, base);
 
 	if (at == set->count || set->range[at].base != base)
+		return NULL;
+	return &set->range[at];
+}
+
+bool shim_range_remove(struct shim_ranges *set, uintptr_t base)
+{
+	struct shim_range *range = shim_range_find(set, base);
+	size_t at;
+
+	if (!range)
 		return false;
+	at = (size_t)(range - set->range);
 	set->count--;
 	memmove(&set->range[at], &set->range[at + 1],
 		(set->count - at) * sizeof(set->range[0]));

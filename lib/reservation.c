@@ -132,17 +132,13 @@ static int map_expected(int fd, uintptr_t address, size_t length)
 	return ERANGE;
 }
 
-/* Reserves and remembers; nothing can come in between. */
-static int reserve(int fd, uintptr_t expected, size_t length, size_t align,
-		   uintptr_t *address)
+int shim_reserve(int fd, uintptr_t expected, size_t length, uintptr_t *address)
 {
+	size_t align = length < NPUMEM_GRANULE_1G ? NPUMEM_GRANULE : NPUMEM_GRANULE_1G;
 	int error = EEXIST;
 
-	shim_range_write();
-	if (!shim_range_room(&shim_reservations)) {
-		shim_range_unlock();
+	if (!shim_range_room(&shim_reservations))
 		return ENOMEM;
-	}
 	if (expected) {
 		*address = expected;
 		error = map_expected(fd, expected, length);
@@ -151,7 +147,6 @@ static int reserve(int fd, uintptr_t expected, size_t length, size_t align,
 		error = map_anywhere(fd, length, align, address);
 	if (!error)
 		shim_range_add(&shim_reservations, *address, length);
-	shim_range_unlock();
 	return error;
 }
 
@@ -209,7 +204,10 @@ static aclError reserve_checked(const struct shim_call *call, void **virPtr,
 		err = shim_client(call, &fd);
 	if (err)
 		return err;
-	error = reserve(fd, expected, length, align, &address);
+	/* Nobody may come in between a reservation and its being remembered. */
+	shim_range_write();
+	error = shim_reserve(fd, expected, length, &address);
+	shim_range_unlock();
 	if (error)
 		return shim_explain(call, expected ? expect_rules : reserve_rules, error);
 	*virPtr = (void *)address;
@@ -259,8 +257,10 @@ aclError aclrtReleaseMemAddress(void *virPtr)
 		.size = sizeof(release),
 		.address = (uintptr_t)virPtr,
 	};
+	const struct shim_range *range;
 	aclError err;
-	int error;
+	bool block;
+	int error = 0;
 	int fd;
 
 	if (!virPtr)
@@ -270,9 +270,16 @@ aclError aclrtReleaseMemAddress(void *virPtr)
 		return err;
 	/* Nobody may reserve the addresses again before they are forgotten. */
 	shim_range_write();
-	error = shim_try(NPUMEM_RELEASE, &release);
-	if (!error)
+	range = shim_range_find(&shim_reservations, (uintptr_t)virPtr);
+	block = range && range->device != NPUMEM_DEVICE_NONE;
+	if (!block)
+		error = shim_try(NPUMEM_RELEASE, &release);
+	if (!block && !error)
 		shim_range_remove(&shim_reservations, (uintptr_t)virPtr);
 	shim_range_unlock();
+	if (block)
+		return shim_fail(&call, ACL_ERROR_RT_PARAM_INVALID,
+				 "virPtr: memory from aclrtMalloc, which is no reservation; free "
+				 "it with aclrtFree");
 	return error ? shim_refuse(&call, release_rules, error) : ACL_SUCCESS;
 }

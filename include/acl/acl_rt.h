@@ -153,6 +153,29 @@ typedef struct aclrtServerPid {
 	size_t num;
 } aclrtServerPid;
 
+/* What an attribute of aclrtMallocConfig is about. */
+typedef enum aclrtMallocAttrType {
+	ACL_RT_MEM_ATTR_RSV = 0,
+	ACL_RT_MEM_ATTR_MODULE_ID = 1,
+	ACL_RT_MEM_ATTR_DEVICE_ID = 2
+} aclrtMallocAttrType;
+
+typedef union aclrtMallocAttrValue {
+	uint16_t moduleId;
+	uint32_t deviceId;
+	uint8_t rsv[8];
+} aclrtMallocAttrValue;
+
+typedef struct aclrtMallocAttribute {
+	aclrtMallocAttrType attr;
+	aclrtMallocAttrValue value;
+} aclrtMallocAttribute;
+
+typedef struct aclrtMallocConfig {
+	aclrtMallocAttribute *attrs;
+	size_t numAttrs;
+} aclrtMallocConfig;
+
 /* Flags of an export: importers are checked by pid, or anyone may import. */
 #define ACL_RT_VMM_EXPORT_FLAG_DEFAULT 0x0UL
 #define ACL_RT_VMM_EXPORT_FLAG_DISABLE_PID_VALIDATION 0x1UL
@@ -210,7 +233,8 @@ ACL_FUNC_VISIBILITY aclError aclrtSetDevice(int32_t deviceId);
 
 /*
  * Takes one aclrtSetDevice back. The last one drops every handle, mapping,
- * context and stream of this process on the device; reserved addresses stay.
+ * context, stream and aclrtMalloc block of this process on the device; reserved
+ * addresses stay.
  * 107001 no such device; 107002 the process has not set it.
  */
 ACL_FUNC_VISIBILITY aclError aclrtResetDevice(int32_t deviceId);
@@ -313,6 +337,43 @@ ACL_FUNC_VISIBILITY aclError
 aclrtMemGetAllocationPropertiesFromHandle(aclrtDrvMemHandle handle,
 					  aclrtPhysicalMemProp *prop);
 
+/* --- Device memory with an address -------------------------------------- */
+
+/*
+ * Zeroed memory of the current device, which may read and write it at once:
+ * as aclrtMallocPhysical, at addresses of its own. It takes multiples of 2 MiB
+ * (of 1 GiB with a HUGE1G policy) and is aligned to 2 MiB, to 1 GiB from 1 GiB
+ * on. policy: ACL_MEM_MALLOC_*, with ACL_MEM_TYPE_* or without.
+ * 100000 size 0, unknown policy; 107002 no context; 207000
+ * ACL_MEM_ACCESS_USER_SPACE_READONLY; 207001 out of memory or addresses.
+ */
+ACL_FUNC_VISIBILITY aclError aclrtMalloc(void **devPtr, size_t size,
+					 aclrtMemMallocPolicy policy);
+ACL_FUNC_VISIBILITY aclError aclrtMallocAlign32(void **devPtr, size_t size,
+						aclrtMemMallocPolicy policy);
+
+/*
+ * The same. cfg: NULL, or attributes; the id of a module has no effect, others
+ * are 207000.
+ */
+ACL_FUNC_VISIBILITY aclError aclrtMallocWithCfg(void **devPtr, size_t size,
+						aclrtMemMallocPolicy policy,
+						aclrtMallocConfig *cfg);
+
+/*
+ * Gives memory and addresses back, from any thread. A reset of the device has
+ * done so already. 107000 not from aclrtMalloc, or freed already.
+ */
+ACL_FUNC_VISIBILITY aclError aclrtFree(void *devPtr);
+
+/*
+ * Whose memory ptr is of, interior addresses too: DEVICE with its number and
+ * 2 MiB pages, mapped or from aclrtMalloc; HOST from aclrtMallocHost;
+ * UNREGISTERED anything else, with id and pageSize 0.
+ */
+ACL_FUNC_VISIBILITY aclError
+aclrtPointerGetAttributes(const void *ptr, aclrtPtrAttributes *attributes);
+
 /* --- Addresses and mappings -------------------------------------------- */
 
 /*
@@ -336,7 +397,10 @@ ACL_FUNC_VISIBILITY aclError
 aclrtReserveMemAddressNoUCMemory(void **virPtr, size_t size, size_t alignment,
 				 void *expectPtr, uint64_t flags);
 
-/* 107000 no reservation starts there; 507899 something is mapped in it. */
+/*
+ * 107000 no reservation starts there, or aclrtMalloc made it; 507899 something
+ * is mapped in it.
+ */
 ACL_FUNC_VISIBILITY aclError aclrtReleaseMemAddress(void *virPtr);
 
 /*
@@ -358,7 +422,7 @@ ACL_FUNC_VISIBILITY aclError aclrtMemMapNoAccess(void *virPtr, size_t size,
 						 aclrtDrvMemHandle handle,
 						 uint64_t flags);
 
-/* 507899 no mapping starts there. */
+/* 507899 no mapping starts there, or it is of aclrtMalloc. */
 ACL_FUNC_VISIBILITY aclError aclrtUnmapMem(void *virPtr);
 
 /*

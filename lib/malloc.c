@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Device memory with an address: a block is memory that is mapped in a
+ * reservation of its own, and a reservation of which that is remembered.
+ */
+#include <errno.h>
+
+#include "npumem_shim.h"
+
+/* The policy proper; what is above are hints and rights. */
+#define POLICY_MASK 0xff
+#define POLICY_HINTS (ACL_MEM_TYPE_LOW_BAND_WIDTH | ACL_MEM_TYPE_HIGH_BAND_WIDTH)
+
+/* What the memory's properties tell of a policy. */
+static const uint8_t attributes[] = {
+	[ACL_MEM_MALLOC_HUGE_FIRST] = ACL_HBM_MEM_HUGE,
+	[ACL_MEM_MALLOC_HUGE_ONLY] = ACL_HBM_MEM_HUGE,
+	[ACL_MEM_MALLOC_NORMAL_ONLY] = ACL_HBM_MEM_NORMAL,
+	[ACL_MEM_MALLOC_HUGE_FIRST_P2P] = ACL_MEM_P2P_HUGE,
+	[ACL_MEM_MALLOC_HUGE_ONLY_P2P] = ACL_MEM_P2P_HUGE,
+	[ACL_MEM_MALLOC_NORMAL_ONLY_P2P] = ACL_MEM_P2P_NORMAL,
+	[ACL_MEM_MALLOC_HUGE1G_ONLY] = ACL_HBM_MEM_HUGE1G,
+	[ACL_MEM_MALLOC_HUGE1G_ONLY_P2P] = ACL_MEM_P2P_HUGE1G,
+};
+
+static const struct shim_rule alloc_rules[] = {
+	{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID, "the current device is not there any more" },
+	{ ENOSPC, ACL_ERROR_RT_MEMORY_ALLOCATION,
+	  "size: the current device has not that much memory free (see aclrtGetMemInfo); free "
+	  "some and retry" },
+	{ EOVERFLOW, ACL_ERROR_RT_MEMORY_ALLOCATION,
+	  "size: more than there can be; ask for less" },
+	{ EINVAL, ACL_ERROR_RT_MEMORY_ALLOCATION,
+	  "size: more than there can be; ask for less" },
+	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
+	  "this process holds as many handles as it may; free some with aclrtFreePhysical, or "
+	  "raise the module's parameter max_handles" },
+	{ 0 }
+};
+
+static const struct shim_rule reserve_rules[] = {
+	{ ENOMEM, ACL_ERROR_RT_MEMORY_ALLOCATION,
+	  "size: this process has no such range of addresses free; free some blocks, or see "
+	  "ulimit -v and vm.max_map_count" },
+	{ EEXIST, ACL_ERROR_RT_MEMORY_ALLOCATION,
+	  "size: other threads take every free range before it can be reserved; retry" },
+	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
+	  "this process has as many blocks and reservations as it may; divide one large block "
+	  "instead, or raise the module's parameter max_reservations" },
+	{ 0 }
+};
+
+static const struct shim_rule map_rules[] = {
+	{ ENOENT, ACL_ERROR_RT_CONTEXT_NULL,
+	  "another thread reset the device meanwhile; call aclrtSetDevice again" },
+	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
+	  "this process has as many mappings as it may; free some blocks, or raise the "
+	  "module's parameter max_mappings" },
+	{ 0 }
+};
+
+static const struct shim_rule free_rules[] = {
+	{ ENOENT, ACL_ERROR_RT_PARAM_INVALID,
+	  "devPtr: no block starts there, or it was freed, or went with a reset of its device; "
+	  "pass what aclrtMalloc gave" },
+	{ 0 }
+};
+
+/* With the range lock held. */
+static struct shim_range *find_block(uintptr_t address)
+{
+	struct shim_range *range = shim_range_find(&shim_reservations, address);
+
+	return range && range->device != NPUMEM_DEVICE_NONE ? range : NULL;
+}
+
+bool shim_is_block(uintptr_t address)
+{
+	bool found;
+
+	shim_range_read();
+	found = find_block(address);
+	shim_range_unlock();
+	return found;
+}
+
+static int release(uintptr_t address)
+{
+	struct npumem_release request = {
+		.size = sizeof(request),
+		.address = address,
+	};
+
+	return shim_try(NPUMEM_RELEASE, &request);
+}
+
+static void free_handle(uint64_t handle)
+{
+	struct npumem_free request = { .size = sizeof(request), .handle = handle };
+
+	shim_try(NPUMEM_FREE, &request);
+}
+
+/*
+ * Reserves, maps and remembers as one: a reset sees all of the block or
+ * nothing. @rules: out, what the errno means.
+ */
+static int place(int fd, const struct npumem_alloc *alloc, uintptr_t *address,
+		 const struct shim_rule **rules)
+{
+	struct npumem_map map = {
+		.size = sizeof(map),
+		.length = alloc->length,
+		.handle = alloc->handle,
+	};
+	int error;
+
+	shim_range_write();
+	*rules = reserve_rules;
+	error = shim_reserve(fd, 0, alloc->length, address);
+	if (!error) {
+		*rules = map_rules;
+		map.address = *address;
+		error = shim_try(NPUMEM_MAP, &map);
+		if (!error) {
+			shim_range_find(&shim_reservations, *address)->device =
+				alloc->location_id;
+		} else {
+			release(*address);
+			shim_range_remove(&shim_reservations, *address);
+		}
+	}
+	shim_range_unlock();
+	return error;
+}
+
+static aclError check_policy(const struct shim_call *call, uint32_t policy)
+{
+	if ((policy & POLICY_MASK) >= sizeof(attributes) ||
+	    policy & ~(uint32_t)(POLICY_MASK | POLICY_HINTS |
+				 ACL_MEM_ACCESS_USER_SPACE_READONLY))
+		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
+				 "policy: expected ACL_MEM_MALLOC_* (0 to 7), with or without "
+				 "ACL_MEM_TYPE_*; ACL_MEM_MALLOC_HUGE_FIRST (0) always fits");
+	if (policy & ACL_MEM_ACCESS_USER_SPACE_READONLY)
+		return shim_fail(call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+				 "policy: ACL_MEM_ACCESS_USER_SPACE_READONLY is not supported; "
+				 "leave it out, and take rights with aclrtMemSetAccess");
+	return ACL_SUCCESS;
+}
+
+static aclError allocate(const struct shim_call *call, void **devPtr, size_t size,
+			 uint32_t policy)
+{
+	struct npumem_alloc alloc = {
+		.size = sizeof(alloc),
+		.location_type = NPUMEM_LOCATION_DEVICE,
+		.length = size,
+	};
+	const struct shim_rule *rules;
+	uintptr_t address = 0;
+	aclError err;
+	int error;
+	int fd;
+
+	if (!devPtr)
+		return shim_null(call, "devPtr");
+	if (!size)
+		return shim_fail(call, ACL_ERROR_INVALID_PARAM, "size: must not be 0");
+	err = check_policy(call, policy);
+	if (!err)
+		err = shim_need_device(call, &alloc.location_id);
+	if (!err)
+		err = shim_client(call, &fd);
+	if (err)
+		return err;
+	alloc.attr = attributes[policy & POLICY_MASK];
+	if (alloc.attr == ACL_HBM_MEM_HUGE1G || alloc.attr == ACL_MEM_P2P_HUGE1G)
+		alloc.flags = NPUMEM_ALLOC_1G;
+	err = shim_ask(call, NPUMEM_ALLOC, &alloc, alloc_rules);
+	if (err)
+		return err;
+	error = place(fd, &alloc, &address, &rules);
+	/* The mapping holds the memory, if there is one. */
+	free_handle(alloc.handle);
+	if (error)
+		return shim_explain(call, rules, error);
+	*devPtr = (void *)address;
+	return ACL_SUCCESS;
+}
+
+aclError aclrtMalloc(void **devPtr, size_t size, aclrtMemMallocPolicy policy)
+{
+	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr), SIZE(size), HEX(policy));
+
+	return allocate(&call, devPtr, size, (uint32_t)policy);
+}
+
+aclError aclrtMallocAlign32(void **devPtr, size_t size, aclrtMemMallocPolicy policy)
+{
+	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr), SIZE(size), HEX(policy));
+
+	return allocate(&call, devPtr, size, (uint32_t)policy);
+}
+
+/* Which module asks is accounting; anything else would change the result. */
+static aclError check_config(const struct shim_call *call, const aclrtMallocConfig *cfg)
+{
+	if (!cfg || !cfg->numAttrs)
+		return ACL_SUCCESS;
+	if (!cfg->attrs)
+		return shim_null(call, "cfg->attrs");
+	for (size_t i = 0; i < cfg->numAttrs; i++)
+		if (cfg->attrs[i].attr != ACL_RT_MEM_ATTR_MODULE_ID)
+			return shim_fail(call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+					 "cfg->attrs[%zu].attr is %u; only "
+					 "ACL_RT_MEM_ATTR_MODULE_ID (1) is supported", i,
+					 (unsigned int)cfg->attrs[i].attr);
+	return ACL_SUCCESS;
+}
+
+aclError aclrtMallocWithCfg(void **devPtr, size_t size, aclrtMemMallocPolicy policy,
+			    aclrtMallocConfig *cfg)
+{
+	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr), SIZE(size), HEX(policy),
+						ADDRESS(cfg));
+	aclError err;
+
+	err = check_config(&call, cfg);
+	return err ? err : allocate(&call, devPtr, size, (uint32_t)policy);
+}
+
+/* With the range lock held for writing. */
+static int free_block(uintptr_t address)
+{
+	struct npumem_unmap unmap = { .size = sizeof(unmap), .address = address };
+	struct shim_range *block = find_block(address);
+	int error;
+
+	if (!block)
+		return ENOENT;
+	/* ENOENT: the program called munmap, there is only to forget. */
+	error = shim_try(NPUMEM_UNMAP, &unmap);
+	if (error && error != ENOENT)
+		return error;
+	/* EBUSY: mapped by another thread since, whose reservation it is now. */
+	if (release(address) == EBUSY)
+		block->device = NPUMEM_DEVICE_NONE;
+	else
+		shim_range_remove(&shim_reservations, address);
+	return 0;
+}
+
+aclError aclrtFree(void *devPtr)
+{
+	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr));
+	int error;
+
+	if (!devPtr)
+		return shim_null(&call, "devPtr");
+	shim_range_write();
+	error = free_block((uintptr_t)devPtr);
+	shim_range_unlock();
+	return error ? shim_refuse(&call, free_rules, error) : ACL_SUCCESS;
+}
+
+/* EBUSY: a block that is newer than the reset. */
+void shim_blocks_drop_device(uint32_t device)
+{
+	struct shim_ranges *set = &shim_reservations;
+
+	shim_range_write();
+	for (size_t i = set->count; i-- > 0;)
+		if (set->range[i].device == device && release(set->range[i].base) != EBUSY)
+			shim_range_remove(set, set->range[i].base);
+	shim_range_unlock();
+}

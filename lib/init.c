@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * aclInit and aclFinalize. Only how often they were called is state: the
+ * aclInit and aclFinalize, and what we say we are. Only how often they were called is state: the
  * connection to the driver is made when it is needed and lasts.
  */
 #include <stdatomic.h>
 
 #include "npumem_shim.h"
+
+/*
+ * Programs look only at how it begins, to choose code for Atlas A2; memory is
+ * shared alike on all of that generation.
+ */
+#define SOC_NAME "Ascend910B1"
 
 static _Atomic uint64_t initialised;
 
@@ -73,4 +79,9 @@ aclError aclrtGetVersion(int32_t *majorVersion, int32_t *minorVersion,
 	*minorVersion = ACL_MINOR_VERSION;
 	*patchVersion = ACL_PATCH_VERSION;
 	return ACL_SUCCESS;
+}
+
+const char *aclrtGetSocName(void)
+{
+	return SOC_NAME;
 }

@@ -4,6 +4,7 @@
  * process and all its calls. Only here are the program's numbers turned into
  * those of the driver and back.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,4 +96,72 @@ uint32_t shim_device_visible(uint32_t driver_count)
 	while (n < count && visible[n] < driver_count)
 		n++;
 	return n;
+}
+
+/* A number of the driver's that stands for a device which is there. */
+static aclError check_driver_number(const struct shim_call *call, int32_t number)
+{
+	struct npumem_device_info info = {
+		.size = sizeof(info),
+		.device = (uint32_t)number,
+	};
+	static const struct shim_rule rules[] = {
+		{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID,
+		  "logicDevId: there is no such device" },
+		{ 0 }
+	};
+
+	if (number < 0)
+		return shim_explain(call, rules, ENXIO);
+	return shim_ask(call, NPUMEM_DEVICE_INFO, &info, rules);
+}
+
+aclError aclrtGetLogicDevIdByUserDevId(int32_t userDevId, int32_t *logicDevId)
+{
+	const struct shim_call call = SHIM_CALL(INT(userDevId), ADDRESS(logicDevId));
+	struct npumem_device_info info;
+	aclError err;
+
+	if (!logicDevId)
+		return shim_null(&call, "logicDevId");
+	err = shim_device_find(&call, userDevId, &info);
+	if (err)
+		return err;
+	*logicDevId = (int32_t)info.device;
+	return ACL_SUCCESS;
+}
+
+aclError aclrtGetUserDevIdByLogicDevId(int32_t logicDevId, int32_t *userDevId)
+{
+	const struct shim_call call = SHIM_CALL(INT(logicDevId), ADDRESS(userDevId));
+	aclError err;
+	int32_t id;
+
+	if (!userDevId)
+		return shim_null(&call, "userDevId");
+	err = check_driver_number(&call, logicDevId);
+	if (err)
+		return err;
+	id = shim_device_id((uint32_t)logicDevId);
+	if (id < 0)
+		return shim_fail(&call, ACL_ERROR_RT_INVALID_DEVICEID,
+				 "logicDevId: " VARIABLE "=%s does not let this process see "
+				 "that device", list);
+	*userDevId = id;
+	return ACL_SUCCESS;
+}
+
+/* The driver has one numbering, in which devices stand where they are. */
+aclError aclrtGetPhyDevIdByLogicDevId(int32_t logicDevId, int32_t *phyDevId)
+{
+	const struct shim_call call = SHIM_CALL(INT(logicDevId), ADDRESS(phyDevId));
+	aclError err;
+
+	if (!phyDevId)
+		return shim_null(&call, "phyDevId");
+	err = check_driver_number(&call, logicDevId);
+	if (err)
+		return err;
+	*phyDevId = logicDevId;
+	return ACL_SUCCESS;
 }

@@ -42,6 +42,7 @@ TEST_F_TIMEOUT(device, count_and_pid_need_neither_init_nor_device, 180)
 	EXPECT_EQ(OK, aclrtGetVersion(&major, &minor, &patch));
 	EXPECT_EQ(1, major);
 	EXPECT_EQ(17, minor);
+	EXPECT_EQ(0, strncmp(aclrtGetSocName(), "Ascend910B", 10));
 }
 
 TEST_F_TIMEOUT(device, init_and_finalize_may_be_repeated_in_turn, 180)

@@ -115,6 +115,63 @@ TEST_F_TIMEOUT(visible, numbers_are_each_process_own, 180)
 	EXPECT_EQ(0, device);
 }
 
+/* a: which way, number; out: the other number, or what it was before */
+static long do_translate(__u64 *a)
+{
+	int32_t number = 99;
+	aclError error;
+
+	if (a[0] == 0)
+		error = aclrtGetLogicDevIdByUserDevId(a[1], &number);
+	else if (a[0] == 1)
+		error = aclrtGetUserDevIdByLogicDevId(a[1], &number);
+	else
+		error = aclrtGetPhyDevIdByLogicDevId(a[1], &number);
+	a[2] = number;
+	if (!error)
+		return OK;
+	return number == 99 && acl_message_names("aclrtGet") ? error : -EINVAL;
+}
+
+TEST_F_TIMEOUT(visible, numbers_are_translated, 180)
+{
+	struct process *p = &self->process;
+	__u64 number;
+	int way;
+
+	ASSERT_EQ(0, choose(p, self->text, "1"));
+	EXPECT_EQ(OK, process_get(p, &number, 2, do_translate, 0, 0));
+	EXPECT_EQ(1, number);
+	EXPECT_EQ(OK, process_get(p, &number, 2, do_translate, 1, 1));
+	EXPECT_EQ(0, number);
+	EXPECT_EQ(OK, process_get(p, &number, 2, do_translate, 2, 1));
+	EXPECT_EQ(1, number);
+	EXPECT_EQ(OK, process_get(p, &number, 2, do_translate, 2, 0));
+	EXPECT_EQ(0, number);
+	/* Not visible, and not there. */
+	EXPECT_EQ(INVALID_DEVICE, process_do(p, do_translate, 0, 1));
+	EXPECT_EQ(INVALID_DEVICE, process_do(p, do_translate, 1, 0));
+	for (way = 0; way < 3; way++) {
+		EXPECT_EQ(INVALID_DEVICE, process_do(p, do_translate, way, 2));
+		EXPECT_EQ(INVALID_DEVICE, process_do(p, do_translate, way, 1000));
+		EXPECT_EQ(INVALID_DEVICE, process_do(p, do_translate, way, -1));
+	}
+}
+
+TEST_F_TIMEOUT(visible, translation_of_bad_arguments, 180)
+{
+	int32_t number;
+
+	REFUSED(INVALID_PARAM, aclrtGetLogicDevIdByUserDevId, 0, NULL);
+	REFUSED(INVALID_PARAM, aclrtGetUserDevIdByLogicDevId, 0, NULL);
+	REFUSED(INVALID_PARAM, aclrtGetPhyDevIdByLogicDevId, 0, NULL);
+	/* Without a list the numbers are the driver's. */
+	EXPECT_EQ(OK, aclrtGetLogicDevIdByUserDevId(1, &number));
+	EXPECT_EQ(1, number);
+	EXPECT_EQ(OK, aclrtGetUserDevIdByLogicDevId(1, &number));
+	EXPECT_EQ(1, number);
+}
+
 /* A mount namespace where the node is not. */
 static long do_hide_node(__u64 *a)
 {

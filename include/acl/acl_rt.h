@@ -217,6 +217,9 @@ ACL_FUNC_VISIBILITY aclError aclrtGetVersion(int32_t *majorVersion,
 					     int32_t *minorVersion,
 					     int32_t *patchVersion);
 
+/* The name of the chip that programs take us for; a constant string. */
+ACL_FUNC_VISIBILITY const char *aclrtGetSocName(void);
+
 /*
  * What was wrong with the last call of this thread that failed, once: NULL if
  * nothing has failed since. Valid until the thread asks again.
@@ -247,6 +250,18 @@ ACL_FUNC_VISIBILITY aclError aclrtGetDevice(int32_t *deviceId);
 
 /* How many devices there are: their numbers are below. */
 ACL_FUNC_VISIBILITY aclError aclrtGetDeviceCount(uint32_t *count);
+
+/*
+ * Between the numbers of the program, which ASCEND_RT_VISIBLE_DEVICES selects,
+ * those of the driver (logic), and where the devices are (phy: the same).
+ * 107001 no such device, or not visible.
+ */
+ACL_FUNC_VISIBILITY aclError aclrtGetLogicDevIdByUserDevId(int32_t userDevId,
+							   int32_t *logicDevId);
+ACL_FUNC_VISIBILITY aclError aclrtGetUserDevIdByLogicDevId(int32_t logicDevId,
+							   int32_t *userDevId);
+ACL_FUNC_VISIBILITY aclError aclrtGetPhyDevIdByLogicDevId(int32_t logicDevId,
+							  int32_t *phyDevId);
 
 /* Always ACL_HOST. */
 ACL_FUNC_VISIBILITY aclError aclrtGetRunMode(aclrtRunMode *runMode);

@@ -187,7 +187,7 @@ static aclError reserve_checked(const struct shim_call *call, void **virPtr,
 				size_t size, uintptr_t expected)
 {
 	uintptr_t address = 0;
-	size_t length, align;
+	size_t length;
 	aclError err;
 	int error;
 	int fd;
@@ -196,7 +196,6 @@ static aclError reserve_checked(const struct shim_call *call, void **virPtr,
 	if (size > SIZE_MAX / 2)
 		return shim_explain(call, reserve_rules, ENOMEM);
 	length = (size + NPUMEM_GRANULE - 1) & ~(size_t)(NPUMEM_GRANULE - 1);
-	align = length < NPUMEM_GRANULE_1G ? NPUMEM_GRANULE : NPUMEM_GRANULE_1G;
 	if (expected > UINTPTR_MAX - length)
 		return shim_explain(call, expect_rules, ERANGE);
 	err = shim_start(call);

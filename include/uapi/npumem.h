@@ -51,7 +51,7 @@
  * (never, if we can help it), the minor number with each addition.
  */
 #define NPUMEM_ABI_MAJOR	1
-#define NPUMEM_ABI_MINOR	0
+#define NPUMEM_ABI_MINOR	1
 
 /* Sizes and addresses of memory and mappings are multiples of this. */
 #define NPUMEM_GRANULE		(1ULL << 21)
@@ -60,7 +60,10 @@
 
 /* Device numbers are below this. */
 #define NPUMEM_MAX_DEVICES	32
-/* In place of a device number: the caller has no current device. */
+/*
+ * In place of a device number: none. Of a caller, it has no current device; of
+ * memory, it is the host's.
+ */
 #define NPUMEM_DEVICE_NONE	0xffffffffU
 
 /* Where memory lives and who accesses it; the numbers are AscendCL's. */
@@ -85,6 +88,8 @@
  * @handle_tag: out: the upper 32 bits of every handle of this client
  * @max_devices: out: NPUMEM_MAX_DEVICES of the module
  * @granule: out: NPUMEM_GRANULE of the module
+ * @host: out: random, anew each time the module is loaded. With a token it
+ *        names a share among those of several hosts; by itself it says nothing
  *
  * What both sides need to know of each other before anything else.
  */
@@ -96,6 +101,8 @@ struct npumem_query {
 	__u32 handle_tag;
 	__u32 max_devices;
 	__aligned_u64 granule;
+	/* since 1.1 */
+	__u8 host[16];
 };
 
 #define NPUMEM_QUERY		_IO(NPUMEM_IOC_TYPE, 0)
@@ -106,7 +113,7 @@ struct npumem_query {
 /**
  * struct npumem_device_info - ioctl(NPUMEM_DEVICE_INFO)
  * @size: sizeof(struct npumem_device_info)
- * @device: in: device number
+ * @device: in: device number, or NPUMEM_DEVICE_NONE for the host's memory
  * @flags: out: NPUMEM_DEVICE_*
  * @numa_node: out: the node its memory comes from, or -1 for any
  * @capacity: out: bytes it can hand out
@@ -139,11 +146,17 @@ struct npumem_device_info {
  * @length: in: bytes, rounded up to the granule; out: bytes allocated
  * @handle: out: the new handle, with one reference
  *
- * The memory reads as zeros. Nothing is left behind on failure.
+ * The memory reads as zeros. Nothing is left behind on failure. Memory of the
+ * host is handled like that of a device which every process has: it can be
+ * mapped, exported and imported, and its mappings belong to the host.
+ * NPUMEM_LOCATION_HOST takes it from any node, NPUMEM_LOCATION_HOST_NUMA from
+ * one node only, which needs no CPUs.
  *
- * Errors: ENXIO; ENODEV; ENOSPC the device has not that much free; ENOMEM;
- * EMFILE too many handles; EOVERFLOW @length does not fit when rounded up;
- * EOPNOTSUPP no memory of that location on this module.
+ * Errors: ENXIO no such device, or no such node with memory; ENODEV; ENOSPC
+ * the device, or the share of the host that the module hands out, has not that
+ * much free; ENOMEM; EMFILE too many handles; EOVERFLOW @length does not fit
+ * when rounded up; EOPNOTSUPP NPUMEM_ALLOC_1G on the host; EINVAL the host with
+ * an id.
  */
 struct npumem_alloc {
 	__u32 size;
@@ -191,7 +204,8 @@ struct npumem_free {
  * @location_type: out: as given to NPUMEM_ALLOC by whoever allocated it
  * @location_id: out: likewise
  * @attr: out: likewise
- * @device: out: the device that this handle uses it from
+ * @device: out: the device that this handle uses it from, or
+ *          NPUMEM_DEVICE_NONE for the host's memory
  * @requested: out: bytes as given to NPUMEM_ALLOC
  * @length: out: bytes allocated
  * @references: out: how many NPUMEM_FREE this handle takes
@@ -282,7 +296,9 @@ struct npumem_access {
  * @size: sizeof(struct npumem_set_access)
  * @count: in: how many elements @entries has, at most NPUMEM_MAX_DEVICES + 1
  * @address: in: a multiple of the granule
- * @length: in: bytes, rounded up to the granule; mappings must cover all
+ * @length: in: bytes, rounded up to the granule; mappings must cover all. From
+ *          the start of a mapping on, what its memory was asked for with
+ *          stands for all of the mapping
  * @entries: in: pointer to struct npumem_access
  *
  * What the CPU may do is what the device of the mapping's handle and the host
@@ -326,7 +342,8 @@ struct npumem_get_access {
 /**
  * struct npumem_range - ioctl(NPUMEM_RANGE)
  * @size: sizeof(struct npumem_range)
- * @device: out: the device that the mapping belongs to
+ * @device: out: the device that the mapping belongs to, or NPUMEM_DEVICE_NONE
+ *          for the host
  * @address: in: any address inside a mapping; out: the mapping's first
  * @length: out: bytes of the mapping
  * @location_type: out: where the memory lives
@@ -368,6 +385,12 @@ struct npumem_release {
 
 /* Whoever knows the token may import: there is no whitelist. */
 #define NPUMEM_EXPORT_ANYONE	(1U << 0)
+/*
+ * The token is to be handed on as a key. A memory has one share, which can be
+ * exported once as it is and any number of times as a key, if each time with
+ * the same NPUMEM_EXPORT_ANYONE: all of them give the same token.
+ */
+#define NPUMEM_EXPORT_KEY	(1U << 1)
 
 /**
  * struct npumem_export - ioctl(NPUMEM_EXPORT)
@@ -376,11 +399,12 @@ struct npumem_release {
  * @handle: in: a handle from NPUMEM_ALLOC
  * @token: out: the share's name, random and never 0
  *
- * A memory has one share for life. The share does not hold the memory: it is
- * gone when the last handle and mapping are.
+ * A memory has one share at a time. The share does not hold the memory: it is
+ * gone when the last handle and mapping are, or with NPUMEM_UNEXPORT.
  *
- * Errors: ENOENT; EEXIST exported already; EREMOTE the handle is an imported
- * one; EOPNOTSUPP memory of a virtual device; ENODEV; ENOMEM.
+ * Errors: ENOENT; EEXIST exported already; EBUSY exported already, but with
+ * the other NPUMEM_EXPORT_ANYONE; EREMOTE the handle is an imported one;
+ * EOPNOTSUPP memory of a virtual device; ENODEV; ENOMEM.
  */
 struct npumem_export {
 	__u32 size;
@@ -421,10 +445,13 @@ struct npumem_whitelist_add {
 
 #define NPUMEM_WHITELIST_ADD	_IO(NPUMEM_IOC_TYPE, 12)
 
+/* Leave peer access between @device and the memory's as it is. */
+#define NPUMEM_IMPORT_NO_PEER	(1U << 0)
+
 /**
  * struct npumem_import - ioctl(NPUMEM_IMPORT)
  * @size: sizeof(struct npumem_import)
- * @flags: in: 0
+ * @flags: in: NPUMEM_IMPORT_*
  * @token: in: the share
  * @device: in: the device that is to use the memory
  * @__reserved: in: 0
@@ -434,7 +461,8 @@ struct npumem_whitelist_add {
  *
  * A process that is not in the whitelist is refused after a short wait (module
  * parameter import_wait_ms), which ends early when the exporter adds it. A
- * device other than the memory's gets peer access to it, both ways.
+ * device other than the memory's gets peer access to it, both ways, unless it
+ * has it by this handle already.
  *
  * Errors: ENOENT no such share; EPERM this process is not in its whitelist;
  * ELOOP this process exported it from that device; ESTALE the memory is
@@ -457,8 +485,9 @@ struct npumem_import {
  * @size: sizeof(struct npumem_share_info)
  * @flags: out: NPUMEM_EXPORT_* of the share
  * @token: in: the share
- * @exporter: out: process id of the exporter, in the initial pid namespace
- * @device: out: the device that the memory is on
+ * @exporter: out: process id of the exporter, in the initial pid namespace, or
+ *            0 if it has ended: then nobody can extend the whitelist
+ * @device: out: the device that the memory is on, or NPUMEM_DEVICE_NONE
  *
  * Whoever has the token may know whom to ask to be let in.
  *
@@ -631,5 +660,24 @@ struct npumem_reset {
 };
 
 #define NPUMEM_RESET		_IO(NPUMEM_IOC_TYPE, 23)
+
+/**
+ * struct npumem_unexport - ioctl(NPUMEM_UNEXPORT), since 1.1
+ * @size: sizeof(struct npumem_unexport)
+ * @__reserved: in: 0
+ * @token: in: a share of this process
+ *
+ * Ends the share: nobody finds it any more. Whoever imported the memory keeps
+ * it, and its exporter may export it anew.
+ *
+ * Errors: ENOENT no such share; EREMOTE the share of another process.
+ */
+struct npumem_unexport {
+	__u32 size;
+	__u32 __reserved;
+	__aligned_u64 token;
+};
+
+#define NPUMEM_UNEXPORT		_IO(NPUMEM_IOC_TYPE, 24)
 
 #endif /* _UAPI_NPUMEM_H */

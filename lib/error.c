@@ -116,8 +116,7 @@ aclError shim_fail(const struct shim_call *call, aclError code,
 
 aclError shim_null(const struct shim_call *call, const char *argument)
 {
-	return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-			 "%s is NULL; pass a valid pointer or handle", argument);
+	return shim_fail(call, CAUSE_NULL, argument);
 }
 
 static const struct shim_rule *find_rule(const struct shim_rule *rules, int error)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "acl/acl.h"
+#include "causes.h"
 #include "uapi/npumem.h"
 
 /* How an argument is shown, and whether fork may have made it worthless. */

@@ -64,83 +64,127 @@ static void npumem_handle_remove_locked(struct npumem_client *client,
 	client->nr_imports -= handle->imported;
 }
 
+/* Into the table; the handle takes a reference to its memory. */
+static int npumem_handle_insert_locked(struct npumem_client *client,
+				       struct npumem_handle *handle,
+				       struct rb_node **link,
+				       struct rb_node *parent)
+{
+	int ret;
+
+	lockdep_assert_held(&client->handle_lock);
+	if (client->nr_handles >= READ_ONCE(npumem_max_handles))
+		return -EMFILE;
+	ret = xa_alloc_cyclic(&client->handles, &handle->id, handle,
+			      xa_limit_32b, &client->next_handle,
+			      GFP_KERNEL_ACCOUNT);
+	/* 1 says that the ids wrapped around. */
+	if (ret < 0)
+		return ret == -EBUSY ? -EMFILE : ret;
+	npumem_memory_hold(handle->memory);
+	rb_link_node(&handle->by_memory, parent, link);
+	rb_insert_color(&handle->by_memory, &client->by_memory);
+	client->nr_handles++;
+	client->nr_imports += handle->imported;
+	return 0;
+}
+
+/*
+ * Take one more reference of a handle, the one that is there already or, if
+ * none is, @fresh. Returns it or an ERR_PTR.
+ */
+static struct npumem_handle *
+npumem_handle_add_locked(struct npumem_client *client,
+			 struct npumem_handle *fresh, bool link)
+{
+	u32 owner = fresh->memory->device->id;
+	struct npumem_handle *handle = fresh;
+	struct rb_node **place, *parent;
+	bool enables;
+	int ret = 0;
+
+	lockdep_assert_held(&client->handle_lock);
+	place = npumem_handle_place_locked(client, fresh->memory,
+					   fresh->device, &parent);
+	if (*place)
+		handle = rb_entry(*place, struct npumem_handle, by_memory);
+	if (handle->references == U32_MAX)
+		return ERR_PTR(-EMFILE);
+	enables = link && !handle->links;
+	if (enables) {
+		ret = npumem_peer_enable_both_locked(client, fresh->device,
+						     owner);
+		if (ret)
+			return ERR_PTR(ret);
+	}
+	if (handle == fresh)
+		ret = npumem_handle_insert_locked(client, fresh, place, parent);
+	if (ret) {
+		if (enables)
+			npumem_peer_disable_both_locked(client, fresh->device,
+							owner);
+		return ERR_PTR(ret);
+	}
+	handle->references++;
+	handle->links += link;
+	return handle;
+}
+
 /**
  * npumem_handle_add() - give a client a reference to a memory
  * @client: the client
  * @memory: the memory; a new handle takes a reference of its own
  * @device: the device that is to use it
  * @imported: the client did not allocate it
+ * @link: the device, another one than the memory's, gets peer access to that
+ *        one, both ways, unless it has it by this handle
  * @number: out: the handle
- * @added: out: the handle is new; may be NULL
  *
  * A handle there is already gets one more reference.
  *
  * Context: process context, sleeps, takes handle_lock.
- * Return: 0, -EMFILE or -ENOMEM.
+ * Return: 0, -EMFILE, -ENOMEM, and -EOVERFLOW for the peer access.
  */
 int npumem_handle_add(struct npumem_client *client,
 		      struct npumem_memory *memory, u32 device, bool imported,
-		      u64 *number, bool *added)
+		      bool link, u64 *number)
 {
 	struct npumem_handle *handle, *fresh;
-	struct rb_node **link, *parent;
-	int ret = 0;
+	int ret;
 
 	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
 	if (!fresh)
 		return -ENOMEM;
 	fresh->memory = memory;
-	fresh->references = 1;
 	fresh->device = device;
 	fresh->imported = imported;
 
 	mutex_lock(&client->handle_lock);
-	link = npumem_handle_place_locked(client, memory, device, &parent);
-	if (*link) {
-		handle = rb_entry(*link, struct npumem_handle, by_memory);
-		if (handle->references == U32_MAX)
-			ret = -EMFILE;
-		else
-			handle->references++;
-	} else if (client->nr_handles >= READ_ONCE(npumem_max_handles)) {
-		ret = -EMFILE;
-	} else {
-		handle = fresh;
-		ret = xa_alloc_cyclic(&client->handles, &handle->id, handle,
-				      xa_limit_32b, &client->next_handle,
-				      GFP_KERNEL_ACCOUNT);
-		if (ret >= 0) {
-			/* 1 says that the ids wrapped around. */
-			ret = 0;
-			npumem_memory_hold(memory);
-			rb_link_node(&handle->by_memory, parent, link);
-			rb_insert_color(&handle->by_memory, &client->by_memory);
-			client->nr_handles++;
-			client->nr_imports += imported;
-			fresh = NULL;
-		} else if (ret == -EBUSY) {
-			ret = -EMFILE;
-		}
-	}
+	handle = npumem_handle_add_locked(client, fresh, link);
+	ret = PTR_ERR_OR_ZERO(handle);
 	if (!ret)
 		*number = npumem_handle_number(client, handle);
 	mutex_unlock(&client->handle_lock);
 
-	if (added)
-		*added = !ret && !fresh;
-	kfree(fresh);
+	if (handle != fresh)
+		kfree(fresh);
 	return ret;
 }
 
 /**
- * npumem_handle_drop() - drop one reference of a handle
+ * npumem_handle_undo_import() - take an import back that nobody learned of
  * @client: the client
- * @number: the handle
+ * @number: the handle that npumem_handle_add() gave
+ * @link: as given to it
+ *
+ * Another import may rely on the peer access meanwhile: the last one that came
+ * for it takes it back.
  *
  * Context: process context, sleeps, takes handle_lock; may free the memory.
  * Return: 0 or -ENOENT.
  */
-int npumem_handle_drop(struct npumem_client *client, u64 number)
+int npumem_handle_undo_import(struct npumem_client *client, u64 number,
+			      bool link)
 {
 	struct npumem_handle *handle;
 	bool last;
@@ -151,6 +195,9 @@ int npumem_handle_drop(struct npumem_client *client, u64 number)
 		mutex_unlock(&client->handle_lock);
 		return -ENOENT;
 	}
+	if (link && handle->links && !--handle->links)
+		npumem_peer_disable_both_locked(client, handle->device,
+						handle->memory->device->id);
 	last = !--handle->references;
 	if (last)
 		npumem_handle_remove_locked(client, handle);
@@ -161,6 +208,21 @@ int npumem_handle_drop(struct npumem_client *client, u64 number)
 		kfree(handle);
 	}
 	return 0;
+}
+
+/**
+ * npumem_handle_drop() - drop one reference of a handle
+ * @client: the client
+ * @number: the handle
+ *
+ * Peer access that it brought stays.
+ *
+ * Context: process context, sleeps, takes handle_lock; may free the memory.
+ * Return: 0 or -ENOENT.
+ */
+int npumem_handle_drop(struct npumem_client *client, u64 number)
+{
+	return npumem_handle_undo_import(client, number, false);
 }
 
 /**

@@ -21,7 +21,7 @@ static bool npumem_import_settled(struct npumem_share *share, struct pid *tgid)
 /*
  * Is the caller let in? If not yet, wait for the exporter to say so: programs
  * import right after the exporter's call that lets them in was begun. The
- * memory is not held meanwhile, its end ends the wait.
+ * memory is not held meanwhile: its end, and that of the share, end the wait.
  */
 static int npumem_import_permit(struct npumem_share *share, struct pid *tgid)
 {
@@ -36,41 +36,29 @@ static int npumem_import_permit(struct npumem_share *share, struct pid *tgid)
 					   wait);
 	if (left < 0)
 		return -EINTR;
-	/* If it is the end of the memory that woke us, that is found next. */
+	/* If it is the end of the share that woke us, that is found next. */
 	return left ? 0 : -EPERM;
 }
 
-/*
- * A device other than the memory's gets peer access with its first handle, and
- * has it before anybody can find the handle.
- */
+/* A device other than the memory's gets peer access to it, if that is wanted. */
 static int npumem_import_handle(struct npumem_call *call,
 				struct npumem_memory *memory)
 {
 	struct npumem_import *arg = call->arg;
-	struct npumem_client *client = call->client;
-	u32 owner = memory->device->id;
-	bool peers = arg->device != owner;
-	bool added = false;
+	bool link = arg->device != memory->device->id &&
+		    !(arg->flags & NPUMEM_IMPORT_NO_PEER);
 	int ret;
 
 	if (READ_ONCE(memory->device->gone))
 		return -ENODEV;
-	if (peers) {
-		ret = npumem_peer_enable_both(client, arg->device, owner);
-		if (ret)
-			return ret;
-	}
-	ret = npumem_handle_add(client, memory, arg->device, true,
-				&arg->handle, &added);
-	if (!ret) {
-		arg->length = npumem_memory_length(memory);
-		ret = npumem_respond(call);
-		if (ret)
-			npumem_handle_drop(client, arg->handle);
-	}
-	if (peers && (ret || !added))
-		npumem_peer_disable_both(client, arg->device, owner);
+	ret = npumem_handle_add(call->client, memory, arg->device, true, link,
+				&arg->handle);
+	if (ret)
+		return ret;
+	arg->length = npumem_memory_length(memory);
+	ret = npumem_respond(call);
+	if (ret)
+		npumem_handle_undo_import(call->client, arg->handle, link);
 	return ret;
 }
 
@@ -109,7 +97,7 @@ int npumem_ioctl_import(struct npumem_call *call)
 	struct npumem_share *share;
 	int ret;
 
-	if (arg->flags || arg->__reserved)
+	if (arg->flags & ~NPUMEM_IMPORT_NO_PEER || arg->__reserved)
 		return -EINVAL;
 	device = npumem_device_get(arg->device);
 	if (IS_ERR(device))

@@ -7,13 +7,15 @@
  *
  *	npumem_clients_lock
  *	  npumem_client.handle_lock
+ *	npumem_memory.share_lock
  *	npumem_share.lock
  *	  mmap_lock of the process
  *	    npumem_client.map_lock
  *	      i_mmap_rwsem and page-table locks of the kernel
  *
- * The two groups do not nest in each other, but for npumem_clients_lock, under
- * which map_lock may be taken too. Whoever holds map_lock neither takes
+ * The three groups do not nest in each other, but for npumem_clients_lock, under
+ * which map_lock may be taken too, and mmap_lock, which comes below both of the
+ * mutexes above it. Whoever holds map_lock neither takes
  * mmap_lock nor touches user memory: the fault handler takes map_lock.
  */
 #ifndef _NPUMEM_INTERNAL_H
@@ -121,7 +123,9 @@ void npumem_pool_free(struct page **chunks, unsigned long nr_chunks);
  * @location_type: as asked for
  * @location_id: as asked for
  * @attr: as asked for
- * @share: its share once exported, which it holds until its end
+ * @share_lock: serialises exporting it and ending the share
+ * @share: its share while it is exported: a reference. Changed under @share_lock,
+ *         but for the end of the memory
  * @rcu: frees it after those who found it by its share have looked
  * @nr_chunks: elements of @chunks
  * @chunks: its pages in order
@@ -135,6 +139,7 @@ struct npumem_memory {
 	u32 location_type;
 	u32 location_id;
 	u32 attr;
+	struct mutex share_lock;	/* changes of share and its doors */
 	struct npumem_share *share;
 	struct rcu_head rcu;
 	unsigned long nr_chunks;
@@ -161,9 +166,12 @@ void npumem_memory_put(struct npumem_memory *memory);
  * @node: in the table of all shares, by @token
  * @token: random, the capability itself: never printed
  * @serial: of its memory
- * @memory: what it names; weak, NULL once the memory ends. Read under RCU
+ * @memory: what it names; weak, NULL once the share or the memory ends. Read
+ *          under RCU
  * @exporter: the process that may extend the whitelist; a reference
  * @anyone: knowing the token is enough
+ * @plain: exported as it is. Changed under the memory's share_lock, as @key
+ * @key: exported as a key
  * @lock: serialises changes of @whitelist and @nr_pids
  * @whitelist: struct pid of each process let in, with a reference, by its
  *             number in the initial namespace. A number that comes back
@@ -181,6 +189,8 @@ struct npumem_share {
 	struct npumem_memory __rcu *memory;
 	struct pid *exporter;
 	bool anyone;
+	bool plain;
+	bool key;
 	struct mutex lock;	/* changes of whitelist and nr_pids */
 	struct xarray whitelist;
 	u32 nr_pids;
@@ -202,6 +212,7 @@ void npumem_share_end(struct npumem_share *share);
 void npumem_whitelist_init(struct npumem_share *share);
 void npumem_whitelist_destroy(struct npumem_share *share);
 bool npumem_whitelist_has(struct npumem_share *share, struct pid *tgid);
+bool npumem_pid_alive(struct pid *pid);
 
 /*
  * client.c
@@ -321,6 +332,8 @@ int npumem_respond(struct npumem_call *call);
  * @memory: what it names; a reference
  * @id: lower half of the number
  * @references: how many frees it takes
+ * @links: imports that came for peer access to the memory's device: the first
+ *         one enabled it
  * @device: the device that uses the memory through it
  * @imported: not allocated by this client
  */
@@ -329,13 +342,16 @@ struct npumem_handle {
 	struct npumem_memory *memory;
 	u32 id;
 	u32 references;
+	u64 links;
 	u16 device;
 	bool imported;
 };
 
 int npumem_handle_add(struct npumem_client *client,
 		      struct npumem_memory *memory, u32 device, bool imported,
-		      u64 *number, bool *added);
+		      bool link, u64 *number);
+int npumem_handle_undo_import(struct npumem_client *client, u64 number,
+			      bool link);
 int npumem_handle_drop(struct npumem_client *client, u64 number);
 struct npumem_memory *npumem_handle_memory(struct npumem_client *client,
 					   u64 number, u32 *device,
@@ -455,8 +471,9 @@ void npumem_populate(struct npumem_client *client, unsigned long first,
 
 bool npumem_peer_enabled(struct npumem_client *client, u32 device, u32 peer);
 bool npumem_peer_linked(struct npumem_client *client, u32 device, u32 peer);
-int npumem_peer_enable_both(struct npumem_client *client, u32 a, u32 b);
-void npumem_peer_disable_both(struct npumem_client *client, u32 a, u32 b);
+int npumem_peer_enable_both_locked(struct npumem_client *client, u32 a, u32 b);
+void npumem_peer_disable_both_locked(struct npumem_client *client, u32 a,
+				     u32 b);
 void npumem_peers_drop(struct npumem_client *client, int device);
 
 /*
@@ -487,6 +504,7 @@ int npumem_ioctl_set_access(struct npumem_call *call);		/* access.c */
 int npumem_ioctl_get_access(struct npumem_call *call);
 int npumem_ioctl_release(struct npumem_call *call);	/* reservation.c */
 int npumem_ioctl_export(struct npumem_call *call);		/* share.c */
+int npumem_ioctl_unexport(struct npumem_call *call);
 int npumem_ioctl_share_info(struct npumem_call *call);
 int npumem_ioctl_whitelist_add(struct npumem_call *call);	/* whitelist.c */
 int npumem_ioctl_import(struct npumem_call *call);		/* import.c */

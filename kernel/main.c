@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
@@ -43,6 +44,9 @@ union npumem_argument {
 	struct npumem_stats stats;
 	struct npumem_copy copy;
 };
+
+/* Tells this host, as long as the module is loaded, from others. */
+static u8 npumem_host_name[sizeof_field(struct npumem_query, host)];
 
 static const struct npumem_command npumem_commands[] = {
 	NPUMEM_COMMAND(NPUMEM_QUERY, npumem_ioctl_query,
@@ -93,6 +97,8 @@ static const struct npumem_command npumem_commands[] = {
 		       struct npumem_retain, handle),
 	NPUMEM_COMMAND(NPUMEM_RESET, npumem_ioctl_reset,
 		       struct npumem_reset, device),
+	NPUMEM_COMMAND(NPUMEM_UNEXPORT, npumem_ioctl_unexport,
+		       struct npumem_unexport, token),
 };
 
 /**
@@ -160,6 +166,7 @@ int npumem_ioctl_query(struct npumem_call *call)
 	arg->handle_tag = call->client->handle_tag;
 	arg->max_devices = NPUMEM_MAX_DEVICES;
 	arg->granule = NPUMEM_GRANULE;
+	memcpy(arg->host, npumem_host_name, sizeof(arg->host));
 	return npumem_respond(call);
 }
 
@@ -236,6 +243,7 @@ static int __init npumem_init(void)
 {
 	int ret;
 
+	get_random_bytes(npumem_host_name, sizeof(npumem_host_name));
 	ret = npumem_shares_init();
 	if (ret)
 		return ret;

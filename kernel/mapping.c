@@ -374,8 +374,8 @@ int npumem_ioctl_retain(struct npumem_call *call)
 	if (!memory)
 		return -ENOENT;
 
-	ret = npumem_handle_add(client, memory, device, imported,
-				&arg->handle, NULL);
+	ret = npumem_handle_add(client, memory, device, imported, false,
+				&arg->handle);
 	npumem_memory_put(memory);
 	if (ret)
 		return ret;

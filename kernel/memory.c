@@ -53,6 +53,7 @@ struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
 		goto err_free;
 
 	kref_init(&memory->ref);
+	mutex_init(&memory->share_lock);
 	memory->device = npumem_device_hold(device);
 	memory->serial = atomic64_inc_return(&npumem_serial);
 	memory->requested = requested;
@@ -133,7 +134,7 @@ int npumem_ioctl_alloc(struct npumem_call *call)
 
 	arg->length = npumem_memory_length(memory);
 	ret = npumem_handle_add(call->client, memory, memory->device->id,
-				false, &arg->handle, NULL);
+				false, false, &arg->handle);
 	npumem_memory_put(memory);
 	if (ret)
 		return ret;

@@ -48,14 +48,13 @@ static int npumem_peer_set_locked(struct npumem_client *client, u32 device,
 	return 0;
 }
 
-static int npumem_peer_change(struct npumem_client *client, u32 device,
-			      u32 peer, int by, u32 *enabled)
+static int npumem_peer_change_locked(struct npumem_client *client, u32 device,
+				     u32 peer, int by, u32 *enabled)
 {
-	unsigned long count;
+	unsigned long count = npumem_peer_count(client, device, peer);
 	int ret;
 
-	mutex_lock(&client->handle_lock);
-	count = npumem_peer_count(client, device, peer);
+	lockdep_assert_held(&client->handle_lock);
 	if (by < 0 && !count)
 		ret = -ENOENT;
 	else if (by > 0 && count == U32_MAX)
@@ -63,9 +62,19 @@ static int npumem_peer_change(struct npumem_client *client, u32 device,
 	else
 		ret = npumem_peer_set_locked(client, device, peer, count,
 					     count + by);
-	mutex_unlock(&client->handle_lock);
 	if (!ret && enabled)
 		*enabled = count + by;
+	return ret;
+}
+
+static int npumem_peer_change(struct npumem_client *client, u32 device,
+			      u32 peer, int by, u32 *enabled)
+{
+	int ret;
+
+	mutex_lock(&client->handle_lock);
+	ret = npumem_peer_change_locked(client, device, peer, by, enabled);
+	mutex_unlock(&client->handle_lock);
 	return ret;
 }
 
@@ -99,31 +108,32 @@ bool npumem_peer_linked(struct npumem_client *client, u32 device, u32 peer)
 }
 
 /**
- * npumem_peer_enable_both() - enable both directions once, or none
- * @client: the client
+ * npumem_peer_enable_both_locked() - enable both directions once, or none
+ * @client: the client, handle_lock held
  * @a: a device
  * @b: another one
  *
- * Context: process context, sleeps, takes handle_lock.
+ * Context: process context, sleeps.
  * Return: 0, -EOVERFLOW or -ENOMEM.
  */
-int npumem_peer_enable_both(struct npumem_client *client, u32 a, u32 b)
+int npumem_peer_enable_both_locked(struct npumem_client *client, u32 a, u32 b)
 {
 	int ret;
 
-	ret = npumem_peer_change(client, a, b, 1, NULL);
+	ret = npumem_peer_change_locked(client, a, b, 1, NULL);
 	if (ret)
 		return ret;
-	ret = npumem_peer_change(client, b, a, 1, NULL);
+	ret = npumem_peer_change_locked(client, b, a, 1, NULL);
 	if (ret)
-		npumem_peer_change(client, a, b, -1, NULL);
+		npumem_peer_change_locked(client, a, b, -1, NULL);
 	return ret;
 }
 
-void npumem_peer_disable_both(struct npumem_client *client, u32 a, u32 b)
+void npumem_peer_disable_both_locked(struct npumem_client *client, u32 a,
+				     u32 b)
 {
-	npumem_peer_change(client, a, b, -1, NULL);
-	npumem_peer_change(client, b, a, -1, NULL);
+	npumem_peer_change_locked(client, a, b, -1, NULL);
+	npumem_peer_change_locked(client, b, a, -1, NULL);
 }
 
 /**
@@ -131,10 +141,13 @@ void npumem_peer_disable_both(struct npumem_client *client, u32 a, u32 b)
  * @client: the client
  * @device: directions from and to this device, or -1 for all
  *
+ * Handles that are left have brought none, so that the next import does.
+ *
  * Context: process context, sleeps, takes handle_lock.
  */
 void npumem_peers_drop(struct npumem_client *client, int device)
 {
+	struct npumem_handle *handle;
 	unsigned long index;
 	u32 from, to;
 	void *entry;
@@ -146,6 +159,11 @@ void npumem_peers_drop(struct npumem_client *client, int device)
 		if (device < 0 || from == device || to == device)
 			npumem_peer_set_locked(client, from, to,
 					       xa_to_value(entry), 0);
+	}
+	xa_for_each(&client->handles, index, handle) {
+		if (device < 0 || handle->memory->device->id == device)
+			handle->links = 0;
+		cond_resched();
 	}
 	mutex_unlock(&client->handle_lock);
 }

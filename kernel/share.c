@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Shares: the random numbers under which memories can be imported. A share
- * does not hold its memory; it ends with it.
+ * does not hold its memory; it ends with it, or when its exporter says so.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -94,8 +94,8 @@ struct npumem_memory *npumem_share_memory(struct npumem_share *share)
 }
 
 /**
- * npumem_share_end() - the share's memory ends
- * @share: the share; the memory's reference is dropped
+ * npumem_share_end() - the share, or its memory, ends
+ * @share: the share, which the memory has no more; its reference is dropped
  *
  * Imports that wait for the whitelist fail at once.
  *
@@ -130,17 +130,11 @@ static struct npumem_share *npumem_share_create(struct npumem_client *client,
 	return share;
 }
 
-/*
- * Give the share a number and make it the memory's. Two exports of a memory
- * may meet here: the first to set memory->share has it.
- */
-static int npumem_share_publish(struct npumem_memory *memory,
-				struct npumem_share *share)
+/* Give the share a number under which it is found from now on. */
+static int npumem_share_publish(struct npumem_share *share)
 {
 	int ret;
 
-	if (cmpxchg(&memory->share, NULL, share))
-		return -EEXIST;
 	do {
 		do {
 			share->token = get_random_u64();
@@ -149,23 +143,103 @@ static int npumem_share_publish(struct npumem_memory *memory,
 						    &share->node,
 						    npumem_shares_params);
 	} while (ret == -EEXIST);
-	if (!ret)
-		return 0;
 	/* The table could not grow, by whatever name. */
+	return ret ? -ENOMEM : 0;
+}
+
+/* Make a share and make it the memory's. */
+static struct npumem_share *
+npumem_share_begin_locked(struct npumem_client *client,
+			  struct npumem_memory *memory, bool anyone)
+{
+	struct npumem_share *share;
+	int ret;
+
+	lockdep_assert_held(&memory->share_lock);
+	share = npumem_share_create(client, memory, anyone);
+	if (!share)
+		return ERR_PTR(-ENOMEM);
+	ret = npumem_share_publish(share);
+	if (ret) {
+		npumem_share_put(share);
+		return ERR_PTR(ret);
+	}
+	WRITE_ONCE(memory->share, share);
+	return share;
+}
+
+static void npumem_share_end_locked(struct npumem_memory *memory)
+{
+	struct npumem_share *share = memory->share;
+
+	lockdep_assert_held(&memory->share_lock);
 	WRITE_ONCE(memory->share, NULL);
-	return -ENOMEM;
+	npumem_share_end(share);
+}
+
+/* May the share be exported in this way too? */
+static int npumem_share_check(const struct npumem_share *share, u32 flags)
+{
+	if (share->plain && !(flags & NPUMEM_EXPORT_KEY))
+		return -EEXIST;
+	if (share->anyone != !!(flags & NPUMEM_EXPORT_ANYONE))
+		return -EBUSY;
+	return 0;
+}
+
+/*
+ * The lock is held until the caller has been told: of two exports that meet,
+ * the second finds what the first one left, a share that somebody knows or
+ * none.
+ */
+static int npumem_share_export_locked(struct npumem_call *call,
+				      struct npumem_memory *memory)
+{
+	struct npumem_export *arg = call->arg;
+	struct npumem_share *share = memory->share;
+	bool begun = !share;
+	bool *door;
+	bool was;
+	int ret;
+
+	lockdep_assert_held(&memory->share_lock);
+	if (begun) {
+		share = npumem_share_begin_locked(call->client, memory,
+						  arg->flags &
+						  NPUMEM_EXPORT_ANYONE);
+		if (IS_ERR(share))
+			return PTR_ERR(share);
+	} else {
+		ret = npumem_share_check(share, arg->flags);
+		if (ret)
+			return ret;
+	}
+	/* Open before anybody can know the token. */
+	door = arg->flags & NPUMEM_EXPORT_KEY ? &share->key : &share->plain;
+	was = *door;
+	WRITE_ONCE(*door, true);
+	arg->token = share->token;
+	ret = npumem_respond(call);
+	if (!ret) {
+		trace_npumem_export(memory, arg->flags);
+		return 0;
+	}
+	if (begun)
+		npumem_share_end_locked(memory);
+	else
+		WRITE_ONCE(*door, was);
+	return ret;
 }
 
 int npumem_ioctl_export(struct npumem_call *call)
 {
 	struct npumem_export *arg = call->arg;
 	struct npumem_memory *memory;
-	struct npumem_share *share;
 	bool imported;
 	u32 device;
 	int ret;
 
-	if (arg->flags & ~NPUMEM_EXPORT_ANYONE)
+	if (arg->flags & ~(NPUMEM_EXPORT_ANYONE | NPUMEM_EXPORT_KEY))
 		return -EINVAL;
 	memory = npumem_handle_memory(call->client, arg->handle, &device,
 				      &imported);
@@ -180,28 +254,53 @@ int npumem_ioctl_export(struct npumem_call *call)
 	ret = -ENODEV;
 	if (READ_ONCE(memory->device->gone))
 		goto out;
-
-	ret = -ENOMEM;
-	share = npumem_share_create(call->client, memory,
-				    arg->flags & NPUMEM_EXPORT_ANYONE);
-	if (!share)
+	ret = -EINTR;
+	if (mutex_lock_killable(&memory->share_lock))
 		goto out;
-	ret = npumem_share_publish(memory, share);
-	if (ret) {
-		npumem_share_put(share);
-		goto out;
-	}
-	arg->token = share->token;
-	ret = npumem_respond(call);
-	if (ret) {
-		/* Nobody was told the token. */
-		WRITE_ONCE(memory->share, NULL);
-		npumem_share_end(share);
-		goto out;
-	}
-	trace_npumem_export(memory, share->anyone);
+	ret = npumem_share_export_locked(call, memory);
+	mutex_unlock(&memory->share_lock);
 out:
 	npumem_memory_put(memory);
+	return ret;
+}
+
+/* End this share, unless it has ended since it was found. */
+static int npumem_share_unexport(struct npumem_share *share)
+{
+	struct npumem_memory *memory;
+	int ret = -ENOENT;
+
+	memory = npumem_share_memory(share);
+	if (IS_ERR(memory))
+		return -ENOENT;
+	if (mutex_lock_killable(&memory->share_lock)) {
+		npumem_memory_put(memory);
+		return -EINTR;
+	}
+	if (memory->share == share) {
+		npumem_share_end_locked(memory);
+		trace_npumem_unexport(memory);
+		ret = 0;
+	}
+	mutex_unlock(&memory->share_lock);
+	npumem_memory_put(memory);
+	return ret;
+}
+
+int npumem_ioctl_unexport(struct npumem_call *call)
+{
+	struct npumem_unexport *arg = call->arg;
+	struct npumem_share *share;
+	int ret = -EREMOTE;
+
+	if (arg->__reserved)
+		return -EINVAL;
+	share = npumem_share_get(arg->token);
+	if (!share)
+		return -ENOENT;
+	if (share->exporter == call->client->tgid)
+		ret = npumem_share_unexport(share);
+	npumem_share_put(share);
 	return ret;
 }
 
@@ -219,8 +318,11 @@ int npumem_ioctl_share_info(struct npumem_call *call)
 		npumem_share_put(share);
 		return -ENOENT;
 	}
-	arg->flags = share->anyone ? NPUMEM_EXPORT_ANYONE : 0;
-	arg->exporter = pid_nr(share->exporter);
+	arg->flags = (share->anyone ? NPUMEM_EXPORT_ANYONE : 0) |
+		     (READ_ONCE(share->key) ? NPUMEM_EXPORT_KEY : 0);
+	/* After exec() it is the same process, and may still let others in. */
+	arg->exporter = npumem_pid_alive(share->exporter) ?
+			pid_nr(share->exporter) : 0;
 	arg->device = memory->device->id;
 	npumem_memory_put(memory);
 	npumem_share_put(share);

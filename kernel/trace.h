@@ -45,20 +45,27 @@ DEFINE_EVENT(npumem_memory, npumem_free,
 	     TP_ARGS(memory)
 );
 
+/* The exporter has ended the share of the memory. */
+DEFINE_EVENT(npumem_memory, npumem_unexport,
+	     TP_PROTO(const struct npumem_memory *memory),
+	     TP_ARGS(memory)
+);
+
 TRACE_EVENT(npumem_export,
-	    TP_PROTO(const struct npumem_memory *memory, bool anyone),
-	    TP_ARGS(memory, anyone),
+	    TP_PROTO(const struct npumem_memory *memory, u32 flags),
+	    TP_ARGS(memory, flags),
 	    TP_STRUCT__entry(__field(u64, serial)
-			     __field(bool, anyone)
+			     __field(u32, flags)
 			     __field(pid_t, pid)
 	    ),
 	    TP_fast_assign(__entry->serial = memory->serial;
-			   __entry->anyone = anyone;
+			   __entry->flags = flags;
 			   __entry->pid = task_tgid_nr(current);
 	    ),
-	    TP_printk("pid=%d memory=%llu whitelist=%s",
+	    TP_printk("pid=%d memory=%llu whitelist=%s key=%s",
 		      __entry->pid, __entry->serial,
-		      __entry->anyone ? "no" : "yes")
+		      __entry->flags & NPUMEM_EXPORT_ANYONE ? "no" : "yes",
+		      __entry->flags & NPUMEM_EXPORT_KEY ? "yes" : "no")
 );
 
 TRACE_EVENT(npumem_whitelist,

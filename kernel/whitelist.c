@@ -44,8 +44,13 @@ bool npumem_whitelist_has(struct npumem_share *share, struct pid *tgid)
 	return xa_load(&share->whitelist, pid_nr(tgid)) == tgid;
 }
 
-/* Does any thread of the process still run? */
-static bool npumem_pid_alive(struct pid *pid)
+/**
+ * npumem_pid_alive() - does any thread of the process still run?
+ * @pid: the process
+ *
+ * Context: any.
+ */
+bool npumem_pid_alive(struct pid *pid)
 {
 	struct task_struct *leader;
 	bool alive;

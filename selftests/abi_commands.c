@@ -61,6 +61,7 @@ VARIANT(copy, 20);
 VARIANT(fill, 21);
 VARIANT(retain, 22);
 VARIANT(reset, 23);
+VARIANT(unexport, 24);
 
 #define THE_COMMAND	(&commands[variant->index])
 #define MAKE_ARGUMENT() do {						\
@@ -83,7 +84,7 @@ TEST_F(command, short_size_is_einval)
 {
 	__u32 size;
 
-	for (size = 0; size < THE_COMMAND->size; size++) {
+	for (size = 0; size < THE_COMMAND->size - THE_COMMAND->added; size++) {
 		MAKE_ARGUMENT();
 		self->argument.size = size;
 		EXPECT_EQ(-EINVAL, CALL(&self->argument)) {
@@ -91,6 +92,20 @@ TEST_F(command, short_size_is_einval)
 		}
 	}
 	UNCHANGED();
+}
+
+/* What a program that was built with an older header gives. */
+TEST_F(command, size_of_an_older_version_is_accepted)
+{
+	__u32 size = THE_COMMAND->size - THE_COMMAND->added;
+
+	MAKE_ARGUMENT();
+	memset(self->argument.bytes + size, 0xa5, PAGE - size);
+	self->argument.size = size;
+	EXPECT_EQ(0, CALL(&self->argument));
+	EXPECT_EQ(size, self->argument.size);
+	EXPECT_EQ(-1, bytes_differ(self->argument.bytes + size, PAGE - size,
+				   0xa5));
 }
 
 TEST_F(command, longer_size_with_zero_tail_is_accepted)
@@ -424,6 +439,21 @@ TEST_F(numbers, query_tells_the_abi_that_the_header_has)
 	EXPECT_LE(2, query.device_count);
 	EXPECT_GE(NPUMEM_MAX_DEVICES, query.device_count);
 	EXPECT_NE(0, query.handle_tag);
+}
+
+TEST_F(numbers, query_names_the_host_the_same_to_all)
+{
+	struct npumem_query first, second;
+	int other = npumem_open();
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, npumem_query(self->fd, &first));
+	ASSERT_EQ(0, npumem_query(other, &second));
+	EXPECT_EQ(0, memcmp(first.host, second.host, sizeof(first.host)));
+	/* Random: it is not likely to have the same byte all over. */
+	EXPECT_NE(-1, bytes_differ(first.host, sizeof(first.host),
+				   first.host[0]));
+	close(other);
 }
 
 TEST_F(numbers, host_tgid_is_this_process)

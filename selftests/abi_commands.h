@@ -35,6 +35,7 @@ struct snapshot {
 	__u32 references[3];
 	__u32 access[3];
 	__u32 peers[2];
+	struct npumem_share_info shares[2];
 	__u64 words[4];
 };
 
@@ -63,12 +64,14 @@ union argument {
 	struct npumem_fill fill;
 	struct npumem_retain retain;
 	struct npumem_reset reset;
+	struct npumem_unexport unexport;
 };
 
 struct command {
 	const char *name;
 	unsigned long number;
 	__u32 size;
+	__u32 added;		/* bytes of it that the first version lacked */
 	void (*make)(struct world *world, union argument *argument);
 	bool results;		/* writes into the argument */
 	int flags;		/* offset of the flags it takes, or -1 */
@@ -148,6 +151,8 @@ static inline void world_snapshot(struct world *w, struct snapshot *s)
 	npumem_get_host_access(w->fd, w->address, &s->access[2]);
 	npumem_peer_status(w->fd, 0, 1, &s->peers[0]);
 	npumem_peer_status(w->fd, 1, 0, &s->peers[1]);
+	npumem_share_info(w->fd, w->token, &s->shares[0]);
+	npumem_share_info(w->fd, w->other_token, &s->shares[1]);
 	if (!load_signal(w->address))
 		memcpy(s->words, to_ptr(w->address), sizeof(s->words));
 }
@@ -329,6 +334,12 @@ MAKE(reset)
 	a->reset.device = 0;
 }
 
+MAKE(unexport)
+{
+	a->unexport.size = sizeof(a->unexport);
+	a->unexport.token = w->token;
+}
+
 #define COMMAND(NUMBER, type, maker, ...)				\
 	{								\
 		.name = #NUMBER, .number = NPUMEM_##NUMBER,		\
@@ -343,10 +354,14 @@ MAKE(reset)
 #define OUTPUT(type, field)						\
 	.results = true, .output = offsetof(struct npumem_##type, field)
 #define NO_OUTPUT	.output = -1
+/* All from this field on came later. */
+#define SINCE(type, field)						\
+	.added = sizeof(struct npumem_##type) -				\
+		 offsetof(struct npumem_##type, field)
 
 static const struct command commands[] = {
 	COMMAND(QUERY, query, query, NO_FLAGS, NO_RESERVED,
-		OUTPUT(query, handle_tag)),
+		OUTPUT(query, handle_tag), SINCE(query, host)),
 	COMMAND(DEVICE_INFO, device_info, device_info, NO_FLAGS, NO_RESERVED,
 		OUTPUT(device_info, flags)),
 	COMMAND(ALLOC, alloc, alloc, IN_FLAGS(alloc, NPUMEM_ALLOC_1G),
@@ -365,12 +380,13 @@ static const struct command commands[] = {
 		OUTPUT(range, device)),
 	COMMAND(RELEASE, release, release, NO_FLAGS, RESERVED(release),
 		NO_OUTPUT),
-	COMMAND(EXPORT, export, export, IN_FLAGS(export, NPUMEM_EXPORT_ANYONE),
+	COMMAND(EXPORT, export, export,
+		IN_FLAGS(export, NPUMEM_EXPORT_ANYONE | NPUMEM_EXPORT_KEY),
 		NO_RESERVED, OUTPUT(export, token)),
 	COMMAND(WHITELIST_ADD, whitelist_add, whitelist_add, NO_FLAGS,
 		RESERVED(whitelist_add), OUTPUT(whitelist_add, added)),
-	COMMAND(IMPORT, import, import, IN_FLAGS(import, 0), RESERVED(import),
-		OUTPUT(import, length)),
+	COMMAND(IMPORT, import, import, IN_FLAGS(import, NPUMEM_IMPORT_NO_PEER),
+		RESERVED(import), OUTPUT(import, length)),
 	COMMAND(SHARE_INFO, share_info, share_info, NO_FLAGS, NO_RESERVED,
 		OUTPUT(share_info, flags)),
 	COMMAND(PEER_ENABLE, peer, peer, NO_FLAGS, NO_RESERVED,
@@ -388,6 +404,8 @@ static const struct command commands[] = {
 	COMMAND(RETAIN, retain, retain, NO_FLAGS, RESERVED(retain),
 		OUTPUT(retain, handle)),
 	COMMAND(RESET, reset, reset, NO_FLAGS, NO_RESERVED, NO_OUTPUT),
+	COMMAND(UNEXPORT, unexport, unexport, NO_FLAGS, RESERVED(unexport),
+		NO_OUTPUT),
 };
 
 #define COMMAND_COUNT	(sizeof(commands) / sizeof(commands[0]))

@@ -260,6 +260,16 @@ static inline int npumem_export(int fd, __u64 handle, __u32 flags,
 	return error;
 }
 
+static inline int npumem_unexport(int fd, __u64 token)
+{
+	struct npumem_unexport argument = {
+		.size = sizeof(argument),
+		.token = token,
+	};
+
+	return npumem_call(fd, NPUMEM_UNEXPORT, &argument);
+}
+
 static inline int npumem_whitelist_add_list(int fd, __u64 token,
 					    const __s32 *pids, __u32 count,
 					    __u32 *added)
@@ -283,11 +293,13 @@ static inline int npumem_whitelist_add(int fd, __u64 token, __s32 pid)
 }
 
 /* @handle and @length may be NULL. */
-static inline int npumem_import(int fd, __u64 token, __u32 device,
-				__u64 *handle, __u64 *length)
+static inline int npumem_import_flags(int fd, __u64 token, __u32 device,
+				      __u32 flags, __u64 *handle,
+				      __u64 *length)
 {
 	struct npumem_import argument = {
 		.size = sizeof(argument),
+		.flags = flags,
 		.token = token,
 		.device = device,
 	};
@@ -300,6 +312,12 @@ static inline int npumem_import(int fd, __u64 token, __u32 device,
 	if (length)
 		*length = argument.length;
 	return 0;
+}
+
+static inline int npumem_import(int fd, __u64 token, __u32 device,
+				__u64 *handle, __u64 *length)
+{
+	return npumem_import_flags(fd, token, device, 0, handle, length);
 }
 
 static inline int npumem_share_info(int fd, __u64 token,

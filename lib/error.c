@@ -18,32 +18,18 @@ static _Thread_local char told[TEXT_SIZE];
 
 /* Causes that no call has a meaning of its own for. */
 static const struct shim_rule common_rules[] = {
-	{ EPERM, ACL_ERROR_RT_NO_PERMISSION, "the driver denied permission" },
-	{ ENXIO, ACL_ERROR_RT_NO_DEVICE,
-	  "no such device; aclrtGetDeviceCount tells how many there are" },
-	{ ENODEV, ACL_ERROR_RT_NO_DEVICE,
-	  "the device was removed from its driver; free what is left of its memory, or have "
-	  "it bound again" },
-	{ ENOMEM, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "the host or this process's memory cgroup is out of memory" },
-	{ EFAULT, ACL_ERROR_RT_INVALID_HANDLE,
-	  "memory that an argument points to cannot be accessed" },
-	{ EOPNOTSUPP, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-	  "not supported by this device or driver" },
-	{ EACCES, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process is not the one that opened the driver (made by vfork or clone?); "
-	  "use AscendCL in the process that called aclInit, or after fork() or exec" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "a limit per process is reached; free some, or raise the module's max_* parameter" },
-	{ EINVAL, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "an address or size is not a multiple of 2 MiB or out of range" },
-	{ EBADF, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "the program closed the descriptor of " NPUMEM_DEVICE_PATH
-	  "; it must not close descriptors it did not open" },
-	{ ENOTTY, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "the module does not know this request, or the program closed the descriptor of "
-	  NPUMEM_DEVICE_PATH "; load the module that belongs to this library" },
-	{ EINTR, ACL_ERROR_RT_DRV_INTERNAL_ERROR, "ended by a signal" },
+	{ EPERM, CAUSE_DENIED },
+	{ ENXIO, CAUSE_MEMORY_REMOVED },
+	{ ENODEV, CAUSE_MEMORY_REMOVED },
+	{ ENOMEM, CAUSE_HOST_MEMORY },
+	/* All other pointers of the program are read by the library itself. */
+	{ EFAULT, CAUSE_PIDS_UNREADABLE },
+	{ EOPNOTSUPP, CAUSE_UNSUPPORTED },
+	{ EACCES, CAUSE_OTHER_PROCESS },
+	{ EMFILE, CAUSE_TOO_MANY_HANDLES },
+	{ EINVAL, CAUSE_REQUEST_MALFORMED },
+	{ EBADF, CAUSE_DESCRIPTOR_CLOSED },
+	{ ENOTTY, CAUSE_REQUEST_UNKNOWN },
 	{ 0 }
 };
 
@@ -68,9 +54,35 @@ static void append(size_t *used, const char *format, ...)
 	va_end(ap);
 }
 
+/* The device that an argument stands for, if it does so. */
+static bool argument_device(const struct shim_arg *arg, uint32_t *number)
+{
+	if (arg->kind == SHIM_ARG_DEVICE)
+		return shim_device_lookup((int32_t)arg->value, number);
+	if (arg->kind != SHIM_ARG_CURRENT)
+		return false;
+	*number = shim_current_device();
+	return *number != NPUMEM_DEVICE_NONE;
+}
+
 static void append_arg(size_t *used, const struct shim_arg *arg)
 {
+	uint32_t number;
+
 	switch (arg->kind) {
+	case SHIM_ARG_CURRENT:
+		if (argument_device(arg, &number))
+			append(used, "current device %s", shim_device_text(number).text);
+		else
+			append(used, "no current device");
+		break;
+	case SHIM_ARG_DEVICE:
+		if (argument_device(arg, &number)) {
+			append(used, "%s=%s", arg->name, shim_device_text(number).text);
+			break;
+		}
+		append(used, "%s=%" PRId64, arg->name, (int64_t)arg->value);
+		break;
 	case SHIM_ARG_ADDRESS:
 	case SHIM_ARG_HANDLE:
 		if (!arg->value) {
@@ -96,15 +108,15 @@ static void append_arg(size_t *used, const struct shim_arg *arg)
 aclError shim_fail(const struct shim_call *call, aclError code,
 		   const char *format, ...)
 {
-	const size_t max = sizeof(call->args) / sizeof(call->args[0]);
+	const struct shim_arg *arg = call->args;
 	size_t used = 0;
 	va_list ap;
 
 	append(&used, "%s(", call->name);
-	for (size_t i = 0; i < max && call->args[i].kind; i++) {
-		if (i)
+	for (; arg->kind; arg++) {
+		if (arg > call->args)
 			append(&used, ", ");
-		append_arg(&used, &call->args[i]);
+		append_arg(&used, arg);
 	}
 	append(&used, "): ");
 	va_start(ap, format);
@@ -127,17 +139,36 @@ static const struct shim_rule *find_rule(const struct shim_rule *rules, int erro
 	return NULL;
 }
 
+/* The name of the device argument that the driver gives @error for, or NULL. */
+static const char *device_at_fault(const struct shim_call *call, int error)
+{
+	struct npumem_device_info info = { .size = sizeof(info) };
+	const struct shim_arg *arg = call->args;
+
+	for (; arg->kind; arg++)
+		if (argument_device(arg, &info.device) &&
+		    shim_try(NPUMEM_DEVICE_INFO, &info) == error)
+			return arg->name;
+	return NULL;
+}
+
 aclError shim_explain(const struct shim_call *call, const struct shim_rule *rules,
 		      int error)
 {
 	const struct shim_rule *rule = find_rule(rules, error);
+	const char *device = NULL;
 
+	if (!rule && (error == ENXIO || error == ENODEV))
+		device = device_at_fault(call, error);
+	if (device && error == ENXIO)
+		return shim_fail(call, CAUSE_NO_DEVICE, device);
+	if (device)
+		return shim_fail(call, CAUSE_DEVICE_REMOVED, device);
 	if (!rule)
 		rule = find_rule(common_rules, error);
 	if (rule)
 		return shim_fail(call, rule->code, "%s", rule->text);
-	return shim_fail(call, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-			 "refused by the driver with errno %d", error);
+	return shim_fail(call, CAUSE_ERRNO, error);
 }
 
 aclError shim_refuse(const struct shim_call *call, const struct shim_rule *rules,

@@ -28,52 +28,25 @@ static const uint8_t attributes[] = {
 };
 
 static const struct shim_rule malloc_device_rules[] = {
-	{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID,
-	  "prop->location.id: there is no such device; aclrtGetDeviceCount tells how many "
-	  "there are" },
-	{ ENOSPC, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: the device has not that much memory free (see aclrtGetMemInfo); free some "
-	  "and retry" },
-	{ EOVERFLOW, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: more than there can be; ask for less" },
-	{ EINVAL, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: more than there can be; ask for less" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process holds as many handles as it may; free some with aclrtFreePhysical, or "
-	  "raise the module's parameter max_handles" },
+	{ ENOSPC, CAUSE_DEVICE_FULL },
+	{ EOVERFLOW, CAUSE_TOO_LARGE },
 	{ 0 }
 };
 
 static const struct shim_rule malloc_host_rules[] = {
-	{ ENXIO, ACL_ERROR_RT_PARAM_INVALID,
-	  "prop->location.id: the host has no such NUMA node with memory" },
-	{ EOPNOTSUPP, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-	  "prop->location: this module has no host memory to hand out; use "
-	  "ACL_MEM_LOCATION_TYPE_DEVICE" },
-	{ ENOSPC, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: the host has not that much memory free; free some and retry" },
-	{ EOVERFLOW, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: more than there can be; ask for less" },
-	{ EINVAL, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: more than there can be; ask for less" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process holds as many handles as it may; free some with aclrtFreePhysical, or "
-	  "raise the module's parameter max_handles" },
+	{ ENXIO, CAUSE_NO_NODE },
+	{ ENOSPC, CAUSE_HOST_FULL },
+	{ EOVERFLOW, CAUSE_TOO_LARGE },
 	{ 0 }
 };
 
 static const struct shim_rule handle_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_PARAM_INVALID,
-	  "handle: this process holds no such handle, or has freed it; pass one from "
-	  "aclrtMallocPhysical or an import" },
+	{ ENOENT, CAUSE_NO_HANDLE },
 	{ 0 }
 };
 
 static const struct shim_rule retain_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "virPtr: no mapping starts there; pass the address given to aclrtMapMem" },
-	{ EINVAL, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "virPtr: no mapping starts there; pass the address given to aclrtMapMem" },
+	{ ENOENT, CAUSE_NO_MAPPING },
 	{ 0 }
 };
 
@@ -88,20 +61,12 @@ static aclError check_place(const struct shim_call *call,
 
 	if (!on_device && type != ACL_MEM_LOCATION_TYPE_HOST &&
 	    type != ACL_MEM_LOCATION_TYPE_HOST_NUMA)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-				 "prop->location.type is %u; expected "
-				 "ACL_MEM_LOCATION_TYPE_DEVICE (1), _HOST (0) or _HOST_NUMA (4)",
-				 type);
+		return shim_fail(call, CAUSE_LOCATION_TYPE, type);
 	if (!(places & (on_device ? ON_DEVICE : ON_HOST)))
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-				 "prop->memAttr is %u, which memory on the %s cannot have; use "
-				 "ACL_HBM_MEM_HUGE (4) or ACL_MEM_HUGE (13)", attr,
-				 on_device ? "device" : "host");
+		return shim_fail(call, CAUSE_ATTRIBUTE, attr, on_device ? "device" : "host");
 	*huge = places & HUGE_1G;
 	if (*huge && !on_device)
-		return shim_fail(call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-				 "prop->memAttr is %u: pages of 1 GiB are for devices only; use "
-				 "ACL_MEM_HUGE (13) on the host", attr);
+		return shim_fail(call, CAUSE_HOST_1G, attr);
 	return ACL_SUCCESS;
 }
 
@@ -111,8 +76,7 @@ aclError aclrtMemGetAllocationGranularity(aclrtPhysicalMemProp *prop,
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(prop),
 						FIELD(prop, memAttr, prop),
-						FIELD(prop, location.type, prop),
-						FIELD(prop, location.id, prop),
+						LOCATION(prop, location., prop),
 						INT(option), ADDRESS(granularity));
 	struct npumem_device_info info;
 	aclError err;
@@ -126,9 +90,7 @@ aclError aclrtMemGetAllocationGranularity(aclrtPhysicalMemProp *prop,
 	if (err)
 		return err;
 	if ((unsigned int)option > ACL_RT_MEM_ALLOC_GRANULARITY_RECOMMENDED)
-		return shim_fail(&call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-				 "option: expected ACL_RT_MEM_ALLOC_GRANULARITY_MINIMUM (0) or "
-				 "_RECOMMENDED (1)");
+		return shim_fail(&call, CAUSE_GRANULARITY_OPTION);
 	err = shim_start(&call);
 	if (err)
 		return err;
@@ -149,27 +111,19 @@ static aclError check_malloc(const struct shim_call *call,
 	aclError err;
 
 	if (flags)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM, "flags: must be 0");
+		return shim_fail(call, CAUSE_FLAGS);
 	if (prop->handleType != ACL_MEM_HANDLE_TYPE_NONE)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-				 "prop->handleType is %u; expected ACL_MEM_HANDLE_TYPE_NONE (0)",
-				 (unsigned int)prop->handleType);
+		return shim_fail(call, CAUSE_HANDLE_TYPE, (unsigned int)prop->handleType);
 	if (prop->allocationType != ACL_MEM_ALLOCATION_TYPE_PINNED)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-				 "prop->allocationType is %u; expected "
-				 "ACL_MEM_ALLOCATION_TYPE_PINNED (0)",
+		return shim_fail(call, CAUSE_ALLOCATION_TYPE,
 				 (unsigned int)prop->allocationType);
 	err = check_place(call, prop, huge);
 	if (err)
 		return err;
 	if (prop->location.type == ACL_MEM_LOCATION_TYPE_HOST && prop->location.id)
-		return shim_fail(call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-				 "prop->location.id is %u; must be 0 for the host, or use "
-				 "ACL_MEM_LOCATION_TYPE_HOST_NUMA", prop->location.id);
+		return shim_fail(call, CAUSE_HOST_ID);
 	if (prop->reserve)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "prop->reserve is 0x%llx; must be 0 (clear the struct first)",
-				 (unsigned long long)prop->reserve);
+		return shim_fail(call, CAUSE_RESERVE_FIELD, (unsigned long long)prop->reserve);
 	return ACL_SUCCESS;
 }
 
@@ -178,8 +132,7 @@ aclError aclrtMallocPhysical(aclrtDrvMemHandle *handle, size_t size,
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(handle), SIZE(size), ADDRESS(prop),
 						FIELD(prop, memAttr, prop),
-						FIELD(prop, location.type, prop),
-						FIELD(prop, location.id, prop), HEX(flags));
+						LOCATION(prop, location., prop), HEX(flags));
 	const struct shim_rule *rules = malloc_host_rules;
 	struct npumem_alloc alloc = { .size = sizeof(alloc), .length = size };
 	aclError err;
@@ -190,8 +143,7 @@ aclError aclrtMallocPhysical(aclrtDrvMemHandle *handle, size_t size,
 	if (!prop)
 		return shim_null(&call, "prop");
 	if (!size)
-		return shim_fail(&call, ACL_ERROR_INVALID_PARAM,
-				 "size: must not be 0; the granularity is 2 MiB");
+		return shim_fail(&call, CAUSE_SIZE_ZERO);
 	err = check_malloc(&call, prop, flags, &huge);
 	if (err)
 		return err;

@@ -26,7 +26,11 @@ enum shim_kind {
 	SHIM_ARG_HANDLE,
 	SHIM_ARG_HEX,
 	SHIM_ARG_SIZE,
-	SHIM_ARG_INT
+	SHIM_ARG_INT,
+	/* A device by the program's number. */
+	SHIM_ARG_DEVICE,
+	/* No argument, but what matters as much. Takes the object lock. */
+	SHIM_ARG_CURRENT
 };
 
 struct shim_arg {
@@ -37,7 +41,7 @@ struct shim_arg {
 
 struct shim_call {
 	const char *name;
-	struct shim_arg args[8];
+	struct shim_arg args[9];	/* the last one is always SHIM_ARG_NONE */
 };
 
 #define SHIM_CALL(...) { __func__, { __VA_ARGS__ } }
@@ -47,9 +51,18 @@ struct shim_call {
 #define HEX(x) { #x, SHIM_ARG_HEX, (uint64_t)(x) }
 #define SIZE(x) { #x, SHIM_ARG_SIZE, (uint64_t)(x) }
 #define INT(x) { #x, SHIM_ARG_INT, (uint64_t)(int64_t)(x) }
+#define DEVICE(x) { #x, SHIM_ARG_DEVICE, (uint64_t)(int64_t)(x) }
+#define CURRENT_DEVICE { "current device", SHIM_ARG_CURRENT, 0 }
 /* What a pointer points to, if it may be looked at. */
 #define FIELD(pointer, field, valid) \
 	{ #pointer "->" #field, SHIM_ARG_INT, (valid) ? (uint64_t)(pointer)->field : 0 }
+/* Of the same the type and id of an aclrtMemLocation. */
+#define LOCATION(pointer, where, valid) \
+	FIELD(pointer, where type, valid), \
+	{ #pointer "->" #where "id", \
+	  (valid) && (pointer)->where type == ACL_MEM_LOCATION_TYPE_DEVICE ? \
+		SHIM_ARG_DEVICE : SHIM_ARG_INT, \
+	  (valid) ? (uint64_t)(int64_t)(int32_t)(pointer)->where id : 0 }
 
 /* What an errno of the driver means to the caller of one function. */
 struct shim_rule {
@@ -168,8 +181,16 @@ aclError shim_need_device(const struct shim_call *call, uint32_t *number);
 /* visible.c: between the numbers of the program and those of the driver */
 aclError shim_device_number(const struct shim_call *call, int32_t id,
 			    uint32_t *number);
+/* The same without a text. */
+bool shim_device_lookup(int32_t id, uint32_t *number);
 /* -1 for a device that this process does not see. */
 int32_t shim_device_id(uint32_t number);
+/* "0", or both numbers if they differ by ASCEND_RT_VISIBLE_DEVICES. */
+struct shim_device_text {
+	char text[32];
+};
+
+struct shim_device_text shim_device_text(uint32_t number);
 /* How many of the driver's devices this process sees. */
 uint32_t shim_device_visible(uint32_t driver_count);
 

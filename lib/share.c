@@ -10,47 +10,25 @@
 #define MAX_PIDS 65535
 
 static const struct shim_rule export_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_PARAM_INVALID,
-	  "handle: this process holds no such handle, or has freed it; pass one from "
-	  "aclrtMallocPhysical" },
-	{ EEXIST, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "handle: the memory was exported before, and can be only once; keep the number from "
-	  "the first export" },
-	{ EREMOTE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "handle: imported memory; only the process that allocated it can export it" },
-	{ EOPNOTSUPP, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-	  "handle: memory of a virtual device (vNPU) cannot be exported" },
+	{ ENOENT, CAUSE_NO_HANDLE },
+	{ EEXIST, CAUSE_EXPORTED_ALREADY },
+	{ EREMOTE, CAUSE_EXPORT_IMPORTED },
+	{ EOPNOTSUPP, CAUSE_EXPORT_VIRTUAL },
 	{ 0 }
 };
 
 static const struct shim_rule whitelist_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_INVALID_HANDLE,
-	  "shareableHandle: there is no such share; its memory was freed, or the number is "
-	  "not one that an export gave" },
-	{ EREMOTE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "shareableHandle: the share of another process; only its exporter can add pids" },
-	{ EPERM, ACL_ERROR_RT_NO_PERMISSION,
-	  "shareableHandle: exported with ACL_RT_VMM_EXPORT_FLAG_DISABLE_PID_VALIDATION, anyone "
-	  "may import it; export with flags 0 to have a whitelist" },
-	{ ENOSPC, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "pidNum: the whitelist of this share would hold too many processes (65535 at most)" },
+	{ ENOENT, CAUSE_NO_SHARE },
+	{ EREMOTE, CAUSE_WHITELIST_FOREIGN },
+	{ EPERM, CAUSE_WHITELIST_NONE },
+	{ ENOSPC, CAUSE_WHITELIST_FULL },
 	{ 0 }
 };
 
 static const struct shim_rule import_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_INVALID_HANDLE,
-	  "shareableHandle: there is no such share; its memory was freed, or the number is "
-	  "not one that an export gave" },
-	{ ELOOP, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "shareableHandle: this process exported it from the same device; use the handle that "
-	  "was exported" },
-	{ ESTALE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "shareableHandle: the memory is just being freed; have it exported anew" },
-	{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID,
-	  "deviceId: there is no such device; aclrtGetDeviceCount tells how many there are" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process holds as many handles as it may; free some with aclrtFreePhysical, or "
-	  "raise the module's parameter max_handles" },
+	{ ENOENT, CAUSE_NO_SHARE },
+	{ ELOOP, CAUSE_IMPORT_OWN },
+	{ ESTALE, CAUSE_IMPORT_ENDING },
 	{ 0 }
 };
 
@@ -64,9 +42,7 @@ static aclError export_memory(const struct shim_call *call, aclrtDrvMemHandle ha
 	aclError err;
 
 	if (flags > ACL_RT_VMM_EXPORT_FLAG_DISABLE_PID_VALIDATION)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "flags: expected 0 or "
-				 "ACL_RT_VMM_EXPORT_FLAG_DISABLE_PID_VALIDATION (1)");
+		return shim_fail(call, CAUSE_EXPORT_FLAGS);
 	if (flags)
 		request.flags = NPUMEM_EXPORT_ANYONE;
 	err = shim_ask(call, NPUMEM_EXPORT, &request, export_rules);
@@ -92,21 +68,17 @@ static aclError add_pids(const struct shim_call *call, uint64_t token,
 	if (!pid)
 		return shim_null(call, "pid");
 	if (!count)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-				 "pidNum: must not be 0; pass how many elements pid has");
+		return shim_fail(call, CAUSE_PIDS_NONE);
 	if (count > MAX_PIDS)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "pidNum: at most %d", MAX_PIDS);
+		return shim_fail(call, CAUSE_PIDS_MANY, MAX_PIDS);
 	err = shim_client(call, &fd);
 	if (err)
 		return err;
 	error = shim_try(NPUMEM_WHITELIST_ADD, &add);
 	/* The driver has read them, so that they are there to be shown. */
 	if (error == ESRCH)
-		return shim_fail(call, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-				 "pid: no live process has the number %d%s; pass what "
-				 "aclrtDeviceGetBareTgid gives in the importing process",
-				 pid[0], count > 1 ? " nor any of the others" : "");
+		return shim_fail(call, CAUSE_PIDS_DEAD, pid[0],
+				 count > 1 ? " nor any of the others" : "");
 	return error ? shim_refuse(call, whitelist_rules, error) : ACL_SUCCESS;
 }
 
@@ -122,11 +94,10 @@ static aclError not_whitelisted(const struct shim_call *call, uint64_t token)
 		error = shim_try(NPUMEM_HOST_TGID, &self);
 	if (error)
 		return shim_refuse(call, import_rules, error);
-	return shim_fail(call, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-			 "shareableHandle: exported by process %d, whose whitelist does not have "
-			 "this process, %d; ask process %d to call "
-			 "aclrtMemSetPidToShareableHandle with pid %d, then import again",
-			 share.exporter, self.tgid, share.exporter, self.tgid);
+	if (!share.exporter)
+		return shim_fail(call, CAUSE_EXPORTER_ENDED, self.tgid);
+	return shim_fail(call, CAUSE_NOT_WHITELISTED, share.exporter, self.tgid,
+			 share.exporter, self.tgid);
 }
 
 static aclError import_memory(const struct shim_call *call, uint64_t token,
@@ -158,12 +129,8 @@ static aclError check_share_type(const struct shim_call *call, unsigned int type
 	if (type == ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT)
 		return ACL_SUCCESS;
 	if (type == ACL_MEM_SHARE_HANDLE_TYPE_FABRIC)
-		return shim_fail(call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-				 "shareType: there is no fabric between hosts; use "
-				 "ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT (1)");
-	return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-			 "shareType: expected ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT (1) or "
-			 "_FABRIC (2)");
+		return shim_fail(call, CAUSE_NO_FABRIC);
+	return shim_fail(call, CAUSE_SHARE_TYPE);
 }
 
 aclError aclrtMemExportToShareableHandle(aclrtDrvMemHandle handle,
@@ -178,8 +145,7 @@ aclError aclrtMemExportToShareableHandle(aclrtDrvMemHandle handle,
 	if (!shareableHandle)
 		return shim_null(&call, "shareableHandle");
 	if (handleType != ACL_MEM_HANDLE_TYPE_NONE)
-		return shim_fail(&call, ACL_ERROR_INVALID_PARAM,
-				 "handleType: expected ACL_MEM_HANDLE_TYPE_NONE (0)");
+		return shim_fail(&call, CAUSE_EXPORT_TYPE);
 	return export_memory(&call, handle, flags, shareableHandle);
 }
 
@@ -235,17 +201,20 @@ aclError aclrtMemSetPidToShareableHandleV2(void *shareableHandle,
 aclError aclrtMemImportFromShareableHandle(uint64_t shareableHandle, int32_t deviceId,
 					   aclrtDrvMemHandle *handle)
 {
-	const struct shim_call call = SHIM_CALL(HEX(shareableHandle), INT(deviceId),
+	const struct shim_call call = SHIM_CALL(HEX(shareableHandle), DEVICE(deviceId),
 						ADDRESS(handle));
+	struct npumem_device_info info;
 	uint32_t current;
 	uint32_t number = 0;
 	aclError err;
 
 	if (!handle)
 		return shim_null(&call, "handle");
-	err = shim_need_device(&call, &current);
+	err = shim_device_number(&call, deviceId, &number);
+	if (!err && shim_current_device() == NPUMEM_DEVICE_NONE)
+		err = shim_device_find(&call, deviceId, &info);
 	if (!err)
-		err = shim_device_number(&call, deviceId, &number);
+		err = shim_need_device(&call, &current);
 	if (err)
 		return err;
 	return import_memory(&call, shareableHandle, number, handle);
@@ -256,7 +225,7 @@ aclError aclrtMemImportFromShareableHandleV2(void *shareableHandle,
 					     uint64_t flags, aclrtDrvMemHandle *handle)
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(shareableHandle), INT(shareType),
-						HEX(flags), ADDRESS(handle));
+						HEX(flags), ADDRESS(handle), CURRENT_DEVICE);
 	uint64_t token = 0;
 	uint32_t number = 0;
 	aclError err;
@@ -266,7 +235,7 @@ aclError aclrtMemImportFromShareableHandleV2(void *shareableHandle,
 	if (!handle)
 		return shim_null(&call, "handle");
 	if (flags)
-		return shim_fail(&call, ACL_ERROR_INVALID_PARAM, "flags: must be 0");
+		return shim_fail(&call, CAUSE_FLAGS);
 	err = check_share_type(&call, (unsigned int)shareType);
 	if (!err)
 		err = shim_need_device(&call, &number);

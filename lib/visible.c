@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,26 +53,34 @@ static void read_list(void)
 	}
 }
 
+bool shim_device_lookup(int32_t id, uint32_t *number)
+{
+	pthread_once(&once, read_list);
+	if (id < 0 || (uint32_t)id >= (list ? count : NPUMEM_MAX_DEVICES))
+		return false;
+	*number = list ? visible[id] : (uint32_t)id;
+	return true;
+}
+
+/* What the program calls the argument with the device @id. */
+static const char *argument_name(const struct shim_call *call, int32_t id)
+{
+	const struct shim_arg *arg = call->args;
+
+	while (arg->kind && (arg->kind != SHIM_ARG_DEVICE || (int32_t)arg->value != id))
+		arg++;
+	return arg->kind ? arg->name : "device";
+}
+
 aclError shim_device_number(const struct shim_call *call, int32_t id,
 			    uint32_t *number)
 {
-	pthread_once(&once, read_list);
-	if (list) {
-		if (id >= 0 && (uint32_t)id < count) {
-			*number = visible[id];
-			return ACL_SUCCESS;
-		}
-		return shim_fail(call, ACL_ERROR_RT_INVALID_DEVICEID,
-				 "device %d: " VARIABLE "=%s lets this process see %u; "
-				 "aclrtGetDeviceCount tells how many there are",
-				 id, list, count);
-	}
-	if (id < 0 || id >= NPUMEM_MAX_DEVICES)
-		return shim_fail(call, ACL_ERROR_RT_INVALID_DEVICEID,
-				 "device %d: there is no such device; "
-				 "aclrtGetDeviceCount tells how many there are", id);
-	*number = (uint32_t)id;
-	return ACL_SUCCESS;
+	if (shim_device_lookup(id, number))
+		return ACL_SUCCESS;
+	if (list)
+		return shim_fail(call, CAUSE_NOT_VISIBLE, argument_name(call, id), list,
+				 count);
+	return shim_fail(call, CAUSE_NO_DEVICE, argument_name(call, id));
 }
 
 int32_t shim_device_id(uint32_t number)
@@ -83,6 +92,20 @@ int32_t shim_device_id(uint32_t number)
 		if (visible[i] == number)
 			return (int32_t)i;
 	return -1;
+}
+
+struct shim_device_text shim_device_text(uint32_t number)
+{
+	struct shim_device_text text;
+	int32_t id = shim_device_id(number);
+
+	if (!list)
+		snprintf(text.text, sizeof(text.text), "%d", id);
+	else if (id < 0)
+		snprintf(text.text, sizeof(text.text), "(npumem.%u)", number);
+	else
+		snprintf(text.text, sizeof(text.text), "%d (npumem.%u)", id, number);
+	return text;
 }
 
 /* A number that the driver does not have ends the list, too. */
@@ -106,8 +129,7 @@ static aclError check_driver_number(const struct shim_call *call, int32_t number
 		.device = (uint32_t)number,
 	};
 	static const struct shim_rule rules[] = {
-		{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID,
-		  "logicDevId: there is no such device" },
+		{ ENXIO, CAUSE_NO_DRIVER_DEVICE },
 		{ 0 }
 	};
 
@@ -118,7 +140,7 @@ static aclError check_driver_number(const struct shim_call *call, int32_t number
 
 aclError aclrtGetLogicDevIdByUserDevId(int32_t userDevId, int32_t *logicDevId)
 {
-	const struct shim_call call = SHIM_CALL(INT(userDevId), ADDRESS(logicDevId));
+	const struct shim_call call = SHIM_CALL(DEVICE(userDevId), ADDRESS(logicDevId));
 	struct npumem_device_info info;
 	aclError err;
 
@@ -144,9 +166,7 @@ aclError aclrtGetUserDevIdByLogicDevId(int32_t logicDevId, int32_t *userDevId)
 		return err;
 	id = shim_device_id((uint32_t)logicDevId);
 	if (id < 0)
-		return shim_fail(&call, ACL_ERROR_RT_INVALID_DEVICEID,
-				 "logicDevId: " VARIABLE "=%s does not let this process see "
-				 "that device", list);
+		return shim_fail(&call, CAUSE_HIDDEN_DEVICE, list);
 	*userDevId = id;
 	return ACL_SUCCESS;
 }

@@ -374,9 +374,6 @@
 #define CAUSE_SHARE_TYPE \
 	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "shareType: not one that is known", \
 	      "expected ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT (1) or _FABRIC (2)")
-#define CAUSE_NO_FABRIC \
-	CAUSE(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, "shareType: there is no fabric between hosts", \
-	      "use ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT (1)")
 #define CAUSE_NO_SHARE \
 	CAUSE(ACL_ERROR_RT_INVALID_HANDLE, \
 	      "shareableHandle: there is no such share: its memory was freed, or no export gave " \
@@ -460,3 +457,135 @@
 	CAUSE(ACL_ERROR_RT_PARAM_INVALID, \
 	      "%s: a part of it is not memory of this process that can be %s", \
 	      "pass memory that the program itself could use so")
+
+/* Keys, and what they import */
+#define CAUSE_FREE_IMPORTED \
+	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "devPtr: imported by key, not from aclrtMalloc", \
+	      "give it back with aclrtIpcMemClose")
+#define CAUSE_UNMAP_IMPORTED \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "virPtr: imported by key, not mapped with aclrtMapMem", \
+	      "give it back with aclrtIpcMemClose")
+#define CAUSE_RELEASE_IMPORTED \
+	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "virPtr: imported by key, which is no reservation", \
+	      "give it back with aclrtIpcMemClose")
+#define CAUSE_KEY_SIZE_ZERO \
+	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "size: must not be 0", \
+	      "pass how much of the memory is used; the key is of all of it")
+#define CAUSE_KEY_LENGTH \
+	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "len: a key takes %d bytes", \
+	      "pass a buffer of that size, or of more")
+#define CAUSE_KEY_EXPORT_FLAGS \
+	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "flags: not one that there is", \
+	      "pass 0 or ACL_RT_IPC_MEM_EXPORT_FLAG_DISABLE_PID_VALIDATION (1)")
+#define CAUSE_KEY_IMPORT_FLAGS \
+	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "flags: not one that there is", \
+	      "pass 0 or ACL_RT_IPC_MEM_IMPORT_FLAG_ENABLE_PEER_ACCESS (1)")
+#define CAUSE_KEY_NOT_MAPPED \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "devPtr: not device memory of this process", \
+	      "pass what aclrtMalloc gave, or an address that aclrtMapMem mapped")
+#define CAUSE_KEY_HOST_MEMORY \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, "devPtr: memory of the host, not of a device", \
+	      "share it with aclrtMemExportToShareableHandle")
+#define CAUSE_KEY_INSIDE \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "devPtr: inside memory that starts at 0x%llx", \
+	      "pass that address, and tell the importer how far from there to look")
+#define CAUSE_KEY_SIZE_BEYOND \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "size: not wholly device memory, there are %llu bytes", \
+	      "pass at most as many; each block or mapping has a key of its own")
+#define CAUSE_KEY_OTHER_FLAG \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "flags: the memory was exported before, as a key or a number, with the other flag", \
+	      "pass the same one, or end that share with aclrtIpcMemClose first")
+#define CAUSE_EXPORT_OTHER_FLAG \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "flags: the memory has a key, made with the other flag", \
+	      "pass the same one, or end the key with aclrtIpcMemClose first")
+#define CAUSE_KEY_IMPORTED \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, "devPtr: imported memory", \
+	      "have the process that allocated it export it")
+#define CAUSE_KEY_VIRTUAL \
+	CAUSE(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, \
+	      "devPtr: memory of a virtual device (vNPU) cannot be exported", \
+	      "use a whole device")
+#define CAUSE_KEY_PIDS \
+	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "num: expected 1 to %d", \
+	      "pass how many elements pid has, and more of them in further calls")
+#define CAUSE_KEY_NOT_ONE \
+	CAUSE(ACL_ERROR_RT_INVALID_HANDLE, "key: not the text of a key", \
+	      "pass what aclrtIpcMemGetExportKey wrote, unchanged")
+#define CAUSE_KEY_ENDED \
+	CAUSE(ACL_ERROR_RT_INVALID_HANDLE, "key: there is no such key (any more)", \
+	      "if its memory still exists, ask aclrtIpcMemGetExportKey for a new one")
+#define CAUSE_KEY_STRANGER \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, "key: made by another process", \
+	      "have that process call aclrtIpcMemSetImportPid")
+#define CAUSE_KEY_NO_WHITELIST \
+	CAUSE(ACL_ERROR_RT_NO_PERMISSION, \
+	      "key: made with ACL_RT_IPC_MEM_EXPORT_FLAG_DISABLE_PID_VALIDATION, anyone may " \
+	      "import it", "leave this call out, or export with flags 0")
+#define CAUSE_KEY_WHITELIST_FULL \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "num: the whitelist of this key would hold too many processes (65535 at most)", \
+	      "pass processes that will import, or export with flags 1")
+#define CAUSE_KEY_IMPORT_NOT_ONE \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, "key: not the text of a key", \
+	      "pass what aclrtIpcMemGetExportKey wrote in the exporter, unchanged")
+#define CAUSE_KEY_UNKNOWN \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "key: there is none such on this host; it was closed, or its memory freed", \
+	      "have it exported anew")
+#define CAUSE_KEY_OWN \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "key: this process made it, from the same device", \
+	      "use the address that was exported")
+#define CAUSE_KEY_ENDING \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, "key: its memory is just being freed", \
+	      "have other memory exported")
+#define CAUSE_KEY_NOT_WHITELISTED \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "key: made by process %d, whose whitelist does not have this process, %d", \
+	      "ask process %d to call aclrtIpcMemSetImportPid with pid %d, then import again")
+#define CAUSE_KEY_WHITELIST_CLOSED \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "key: made by a process that has ended and had not let this process, %d, in", \
+	      "have the memory exported by a process that lives")
+#define CAUSE_KEY_NEITHER \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "key: this process has not imported by it, or has closed that, and did not make it", \
+	      "have its maker close it")
+#define CAUSE_KEY_NO_LINKS \
+	CAUSE(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, \
+	      "type: there is one way between devices, and nothing to choose", \
+	      "leave this call out; peers reach the memory without it")
+#define CAUSE_KEY_OTHER_SERVERS \
+	CAUSE(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, \
+	      "serverPids: there is no link to the memory of other servers", \
+	      "let processes of this host in with aclrtIpcMemSetImportPid")
+#define CAUSE_MAP_LINK \
+	CAUSE(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, \
+	      "there is one way between devices, and no link to select", \
+	      "map with aclrtMapMem")
+
+/* Shares in aclrtMemFabricHandle */
+#define CAUSE_FABRIC_OLD_MODULE \
+	CAUSE(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, \
+	      "shareType: the module is older and does not tell hosts apart", \
+	      "load the module that belongs to this library, or use " \
+	      "ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT (1)")
+#define CAUSE_FABRIC_FOREIGN \
+	CAUSE(ACL_ERROR_RT_PARAM_INVALID, \
+	      "shareableHandle: not an aclrtMemFabricHandle as an export fills it", \
+	      "pass all of its 128 bytes on unchanged, or the shareType that it is of")
+#define CAUSE_FABRIC_OTHER_HOST \
+	CAUSE(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, \
+	      "shareableHandle: of another host, or from before the module was last loaded here", \
+	      "import on the host of the export; there is no fabric between hosts")
+
+/* The version of a package */
+#define CAUSE_PACKAGE_UNKNOWN \
+	CAUSE(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, "pkgName: no package of that name is known", \
+	      "pass \"runtime\"")

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Device memory with an address: a block is memory that is mapped in a
- * reservation of its own, and a reservation of which that is remembered.
+ * reservation of its own, and a reservation of which that is remembered. Those
+ * that ipc.c imports are such blocks as well.
  */
 #include <errno.h>
 
@@ -66,22 +67,13 @@ static const struct shim_rule free_rules[] = {
 	{ 0 }
 };
 
-/* With the range lock held. */
-static struct shim_range *find_block(uintptr_t address)
+enum shim_block shim_block_kind(uintptr_t address)
 {
-	struct shim_range *range = shim_range_find(&shim_reservations, address);
+	const struct shim_range *range = shim_range_find(&shim_reservations, address);
 
-	return range && range->device != NPUMEM_DEVICE_NONE ? range : NULL;
-}
-
-bool shim_is_block(uintptr_t address)
-{
-	bool found;
-
-	shim_range_read();
-	found = find_block(address);
-	shim_range_unlock();
-	return found;
+	if (!range || range->device == NPUMEM_DEVICE_NONE)
+		return SHIM_NO_BLOCK;
+	return range->imports ? SHIM_IMPORTED : SHIM_MALLOCED;
 }
 
 static int release(uintptr_t address)
@@ -94,44 +86,60 @@ static int release(uintptr_t address)
 	return shim_try(NPUMEM_RELEASE, &request);
 }
 
-static void free_handle(uint64_t handle)
+void shim_free_handle(uint64_t handle)
 {
 	struct npumem_free request = { .size = sizeof(request), .handle = handle };
 
 	shim_try(NPUMEM_FREE, &request);
 }
 
-/*
- * Reserves, maps and remembers as one: a reset sees all of the block or
- * nothing. @rules: out, what the errno means.
- */
-static int place(int fd, const struct npumem_alloc *alloc, uintptr_t *address,
-		 const struct shim_rule **rules)
+/* As one: a reset sees all of the block or nothing. */
+int shim_block_place(int fd, uint64_t handle, uint64_t length, uint32_t device,
+		     uintptr_t *address, const struct shim_rule **rules)
 {
 	struct npumem_map map = {
 		.size = sizeof(map),
-		.length = alloc->length,
-		.handle = alloc->handle,
+		.length = length,
+		.handle = handle,
 	};
 	int error;
 
-	shim_range_write();
 	*rules = reserve_rules;
-	error = shim_reserve(fd, 0, alloc->length, address);
+	error = shim_reserve(fd, 0, length, address);
+	if (error)
+		return error;
+	*rules = map_rules;
+	map.address = *address;
+	error = shim_try(NPUMEM_MAP, &map);
 	if (!error) {
-		*rules = map_rules;
-		map.address = *address;
-		error = shim_try(NPUMEM_MAP, &map);
-		if (!error) {
-			shim_range_find(&shim_reservations, *address)->device =
-				alloc->location_id;
-		} else {
-			release(*address);
-			shim_range_remove(&shim_reservations, *address);
-		}
+		shim_range_find(&shim_reservations, *address)->device = device;
+	} else {
+		release(*address);
+		shim_range_remove(&shim_reservations, *address);
 	}
-	shim_range_unlock();
 	return error;
+}
+
+int shim_block_remove(struct shim_range *block)
+{
+	struct npumem_unmap unmap = { .size = sizeof(unmap), .address = block->base };
+	uintptr_t address = block->base;
+	int error;
+
+	/* ENOENT: the program called munmap, there is only to forget. */
+	error = shim_try(NPUMEM_UNMAP, &unmap);
+	if (error && error != ENOENT)
+		return error;
+	/* EBUSY: mapped by another thread since, whose reservation it is now. */
+	if (release(address) == EBUSY)
+		*block = (struct shim_range){
+			.base = address,
+			.size = block->size,
+			.device = NPUMEM_DEVICE_NONE,
+		};
+	else
+		shim_range_remove(&shim_reservations, address);
+	return 0;
 }
 
 static aclError check_policy(const struct shim_call *call, uint32_t policy)
@@ -180,9 +188,12 @@ static aclError allocate(const struct shim_call *call, void **devPtr, size_t siz
 	err = shim_ask(call, NPUMEM_ALLOC, &alloc, alloc_rules);
 	if (err)
 		return err;
-	error = place(fd, &alloc, &address, &rules);
+	shim_range_write();
+	error = shim_block_place(fd, alloc.handle, alloc.length, alloc.location_id,
+				 &address, &rules);
+	shim_range_unlock();
 	/* The mapping holds the memory, if there is one. */
-	free_handle(alloc.handle);
+	shim_free_handle(alloc.handle);
 	if (error)
 		return shim_explain(call, rules, error);
 	*devPtr = (void *)address;
@@ -230,37 +241,22 @@ aclError aclrtMallocWithCfg(void **devPtr, size_t size, aclrtMemMallocPolicy pol
 	return err ? err : allocate(&call, devPtr, size, (uint32_t)policy);
 }
 
-/* With the range lock held for writing. */
-static int free_block(uintptr_t address)
-{
-	struct npumem_unmap unmap = { .size = sizeof(unmap), .address = address };
-	struct shim_range *block = find_block(address);
-	int error;
-
-	if (!block)
-		return ENOENT;
-	/* ENOENT: the program called munmap, there is only to forget. */
-	error = shim_try(NPUMEM_UNMAP, &unmap);
-	if (error && error != ENOENT)
-		return error;
-	/* EBUSY: mapped by another thread since, whose reservation it is now. */
-	if (release(address) == EBUSY)
-		block->device = NPUMEM_DEVICE_NONE;
-	else
-		shim_range_remove(&shim_reservations, address);
-	return 0;
-}
-
 aclError aclrtFree(void *devPtr)
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr));
-	int error;
+	uintptr_t address = (uintptr_t)devPtr;
+	enum shim_block kind;
+	int error = ENOENT;
 
 	if (!devPtr)
 		return shim_null(&call, "devPtr");
 	shim_range_write();
-	error = free_block((uintptr_t)devPtr);
+	kind = shim_block_kind(address);
+	if (kind == SHIM_MALLOCED)
+		error = shim_block_remove(shim_range_find(&shim_reservations, address));
 	shim_range_unlock();
+	if (kind == SHIM_IMPORTED)
+		return shim_fail(&call, CAUSE_FREE_IMPORTED);
 	return error ? shim_refuse(&call, free_rules, error) : ACL_SUCCESS;
 }
 

@@ -120,6 +120,19 @@ aclError aclrtMemMapNoAccess(void *virPtr, size_t size, size_t offset,
 	return map(&call, virPtr, size, offset, handle, flags, NPUMEM_MAP_NO_ACCESS);
 }
 
+aclError aclrtMemMapSelectedLink(void *virPtr, size_t size, size_t offset,
+				 aclrtDrvMemHandle handle, ...)
+{
+	const struct shim_call call = SHIM_CALL(ADDRESS(virPtr), SIZE(size), SIZE(offset),
+						HANDLE(handle));
+
+	if (!virPtr)
+		return shim_null(&call, "virPtr");
+	if (!handle)
+		return shim_null(&call, "handle");
+	return shim_fail(&call, CAUSE_MAP_LINK);
+}
+
 aclError aclrtUnmapMem(void *virPtr)
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(virPtr));
@@ -127,13 +140,19 @@ aclError aclrtUnmapMem(void *virPtr)
 		.size = sizeof(unmap),
 		.address = (uintptr_t)virPtr,
 	};
+	enum shim_block kind;
 
 	if (!virPtr)
 		return shim_null(&call, "virPtr");
-	if (shim_is_block((uintptr_t)virPtr))
+	shim_range_read();
+	kind = shim_block_kind((uintptr_t)virPtr);
+	shim_range_unlock();
+	if (kind == SHIM_MALLOCED)
 		return shim_fail(&call, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
 				 "virPtr: memory from aclrtMalloc, not from aclrtMapMem; free it "
 				 "with aclrtFree");
+	if (kind == SHIM_IMPORTED)
+		return shim_fail(&call, CAUSE_UNMAP_IMPORTED);
 	return shim_ask(&call, NPUMEM_UNMAP, &unmap, unmap_rules);
 }
 

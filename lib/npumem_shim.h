@@ -109,8 +109,18 @@ aclError shim_fail_inherited(const struct shim_call *call);
 struct shim_range {
 	uintptr_t base;
 	size_t size;
-	/* Of a reservation that aclrtMalloc made, else NPUMEM_DEVICE_NONE. */
+	/* Of a block, which the program did not reserve, else NPUMEM_DEVICE_NONE. */
 	uint32_t device;
+	/* Of a block that was imported: how often, by what, and its handle. */
+	uint32_t imports;
+	uint64_t token;
+	uint64_t handle;
+};
+
+enum shim_block {
+	SHIM_NO_BLOCK,
+	SHIM_MALLOCED,
+	SHIM_IMPORTED
 };
 
 struct shim_ranges {
@@ -146,9 +156,19 @@ bool shim_has_hole(uint64_t address, uint64_t length);
  */
 int shim_reserve(int fd, uintptr_t expected, size_t length, uintptr_t *address);
 
-/* malloc.c */
-/* What aclrtMalloc gave starts there. Takes the range lock. */
-bool shim_is_block(uintptr_t address);
+/* malloc.c: blocks, of aclrtMalloc or imported by key */
+/* Which call gave the block that starts there? With the range lock held. */
+enum shim_block shim_block_kind(uintptr_t address);
+/*
+ * Reserves addresses for all of a handle, maps it there and remembers that for
+ * @device. An errno, and @rules: out, what it means. These two with the range
+ * lock held for writing.
+ */
+int shim_block_place(int fd, uint64_t handle, uint64_t length, uint32_t device,
+		     uintptr_t *address, const struct shim_rule **rules);
+/* The reverse. An errno, and the block is there as before. */
+int shim_block_remove(struct shim_range *block);
+void shim_free_handle(uint64_t handle);
 /* After a reset of the device: gives the addresses of its blocks back. */
 void shim_blocks_drop_device(uint32_t device);
 
@@ -198,6 +218,28 @@ uint32_t shim_device_visible(uint32_t driver_count);
 /* Number and state of a device that must be there. */
 aclError shim_device_find(const struct shim_call *call, int32_t id,
 			  struct npumem_device_info *info);
+
+/* share.c */
+/* Adds processes to the whitelist of a share. @pid has @count elements. */
+aclError shim_whitelist_add(const struct shim_call *call, uint64_t token,
+			    const int32_t *pid, size_t count,
+			    const struct shim_rule *rules);
+/* Who would have to let whom in; @exporter is 0 if it has ended. An errno. */
+int shim_import_pids(uint64_t token, int32_t *exporter, int32_t *self);
+
+/* fabric.c: a share's name in an aclrtMemFabricHandle */
+struct shim_fabric {
+	uint8_t mark[8];
+	uint8_t host[16];
+	uint64_t token;
+	uint8_t zeros[96];
+};
+
+/* For a share of this host: all but the token. */
+aclError shim_fabric_start(const struct shim_call *call, struct shim_fabric *fabric);
+/* From what a program passed. */
+aclError shim_fabric_token(const struct shim_call *call, const void *payload,
+			   uint64_t *token);
 
 /* stream.c */
 aclError shim_stream_check(const struct shim_call *call, aclrtStream stream);

@@ -76,9 +76,11 @@ void shim_range_add(struct shim_ranges *set, uintptr_t base, size_t size)
 	memmove(&set->range[at + 1], &set->range[end],
 		(set->count - end) * sizeof(set->range[0]));
 	set->count = set->count - (end - at) + 1;
-	set->range[at].base = base;
-	set->range[at].size = size;
-	set->range[at].device = NPUMEM_DEVICE_NONE;
+	set->range[at] = (struct shim_range){
+		.base = base,
+		.size = size,
+		.device = NPUMEM_DEVICE_NONE,
+	};
 }
 
 struct shim_range *shim_range_find(const struct shim_ranges *set, uintptr_t base)

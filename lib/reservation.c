@@ -256,9 +256,8 @@ aclError aclrtReleaseMemAddress(void *virPtr)
 		.size = sizeof(release),
 		.address = (uintptr_t)virPtr,
 	};
-	const struct shim_range *range;
+	enum shim_block kind;
 	aclError err;
-	bool block;
 	int error = 0;
 	int fd;
 
@@ -269,16 +268,17 @@ aclError aclrtReleaseMemAddress(void *virPtr)
 		return err;
 	/* Nobody may reserve the addresses again before they are forgotten. */
 	shim_range_write();
-	range = shim_range_find(&shim_reservations, (uintptr_t)virPtr);
-	block = range && range->device != NPUMEM_DEVICE_NONE;
-	if (!block)
+	kind = shim_block_kind((uintptr_t)virPtr);
+	if (kind == SHIM_NO_BLOCK)
 		error = shim_try(NPUMEM_RELEASE, &release);
-	if (!block && !error)
+	if (kind == SHIM_NO_BLOCK && !error)
 		shim_range_remove(&shim_reservations, (uintptr_t)virPtr);
 	shim_range_unlock();
-	if (block)
+	if (kind == SHIM_MALLOCED)
 		return shim_fail(&call, ACL_ERROR_RT_PARAM_INVALID,
 				 "virPtr: memory from aclrtMalloc, which is no reservation; free "
 				 "it with aclrtFree");
+	if (kind == SHIM_IMPORTED)
+		return shim_fail(&call, CAUSE_RELEASE_IMPORTED);
 	return error ? shim_refuse(&call, release_rules, error) : ACL_SUCCESS;
 }

@@ -12,6 +12,7 @@
 static const struct shim_rule export_rules[] = {
 	{ ENOENT, CAUSE_NO_HANDLE },
 	{ EEXIST, CAUSE_EXPORTED_ALREADY },
+	{ EBUSY, CAUSE_EXPORT_OTHER_FLAG },
 	{ EREMOTE, CAUSE_EXPORT_IMPORTED },
 	{ EOPNOTSUPP, CAUSE_EXPORT_VIRTUAL },
 	{ 0 }
@@ -52,8 +53,9 @@ static aclError export_memory(const struct shim_call *call, aclrtDrvMemHandle ha
 	return ACL_SUCCESS;
 }
 
-static aclError add_pids(const struct shim_call *call, uint64_t token,
-			 const int32_t *pid, size_t count)
+aclError shim_whitelist_add(const struct shim_call *call, uint64_t token,
+			    const int32_t *pid, size_t count,
+			    const struct shim_rule *rules)
 {
 	struct npumem_whitelist_add add = {
 		.size = sizeof(add),
@@ -65,12 +67,6 @@ static aclError add_pids(const struct shim_call *call, uint64_t token,
 	int error;
 	int fd;
 
-	if (!pid)
-		return shim_null(call, "pid");
-	if (!count)
-		return shim_fail(call, CAUSE_PIDS_NONE);
-	if (count > MAX_PIDS)
-		return shim_fail(call, CAUSE_PIDS_MANY, MAX_PIDS);
 	err = shim_client(call, &fd);
 	if (err)
 		return err;
@@ -79,25 +75,47 @@ static aclError add_pids(const struct shim_call *call, uint64_t token,
 	if (error == ESRCH)
 		return shim_fail(call, CAUSE_PIDS_DEAD, pid[0],
 				 count > 1 ? " nor any of the others" : "");
-	return error ? shim_refuse(call, whitelist_rules, error) : ACL_SUCCESS;
+	return error ? shim_refuse(call, rules, error) : ACL_SUCCESS;
 }
 
-/* Whom to ask, and for what: the two numbers nobody else can tell. */
-static aclError not_whitelisted(const struct shim_call *call, uint64_t token)
+static aclError check_pids(const struct shim_call *call, const int32_t *pid, size_t count)
+{
+	if (!pid)
+		return shim_null(call, "pid");
+	if (!count)
+		return shim_fail(call, CAUSE_PIDS_NONE);
+	if (count > MAX_PIDS)
+		return shim_fail(call, CAUSE_PIDS_MANY, MAX_PIDS);
+	return ACL_SUCCESS;
+}
+
+/* The two numbers nobody else can tell. */
+int shim_import_pids(uint64_t token, int32_t *exporter, int32_t *self)
 {
 	struct npumem_share_info share = { .size = sizeof(share), .token = token };
-	struct npumem_host_tgid self = { .size = sizeof(self) };
+	struct npumem_host_tgid tgid = { .size = sizeof(tgid) };
 	int error;
 
 	error = shim_try(NPUMEM_SHARE_INFO, &share);
 	if (!error)
-		error = shim_try(NPUMEM_HOST_TGID, &self);
+		error = shim_try(NPUMEM_HOST_TGID, &tgid);
+	*exporter = share.exporter;
+	*self = tgid.tgid;
+	return error;
+}
+
+/* Whom to ask, and for what. */
+static aclError not_whitelisted(const struct shim_call *call, uint64_t token)
+{
+	int32_t exporter, self;
+	int error;
+
+	error = shim_import_pids(token, &exporter, &self);
 	if (error)
 		return shim_refuse(call, import_rules, error);
-	if (!share.exporter)
-		return shim_fail(call, CAUSE_EXPORTER_ENDED, self.tgid);
-	return shim_fail(call, CAUSE_NOT_WHITELISTED, share.exporter, self.tgid,
-			 share.exporter, self.tgid);
+	if (!exporter)
+		return shim_fail(call, CAUSE_EXPORTER_ENDED, self);
+	return shim_fail(call, CAUSE_NOT_WHITELISTED, exporter, self, exporter, self);
 }
 
 static aclError import_memory(const struct shim_call *call, uint64_t token,
@@ -126,11 +144,20 @@ static aclError import_memory(const struct shim_call *call, uint64_t token,
 
 static aclError check_share_type(const struct shim_call *call, unsigned int type)
 {
-	if (type == ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT)
-		return ACL_SUCCESS;
+	if (type != ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT &&
+	    type != ACL_MEM_SHARE_HANDLE_TYPE_FABRIC)
+		return shim_fail(call, CAUSE_SHARE_TYPE);
+	return ACL_SUCCESS;
+}
+
+/* The share that a payload of a type that there is names. */
+static aclError read_payload(const struct shim_call *call, const void *payload,
+			     unsigned int type, uint64_t *token)
+{
 	if (type == ACL_MEM_SHARE_HANDLE_TYPE_FABRIC)
-		return shim_fail(call, CAUSE_NO_FABRIC);
-	return shim_fail(call, CAUSE_SHARE_TYPE);
+		return shim_fabric_token(call, payload, token);
+	memcpy(token, payload, sizeof(*token));
+	return ACL_SUCCESS;
 }
 
 aclError aclrtMemExportToShareableHandle(aclrtDrvMemHandle handle,
@@ -155,6 +182,8 @@ aclError aclrtMemExportToShareableHandleV2(aclrtDrvMemHandle handle, uint64_t fl
 {
 	const struct shim_call call = SHIM_CALL(HANDLE(handle), HEX(flags), INT(shareType),
 						ADDRESS(shareableHandle));
+	unsigned int type = (unsigned int)shareType;
+	struct shim_fabric fabric;
 	uint64_t token = 0;
 	aclError err;
 
@@ -162,12 +191,19 @@ aclError aclrtMemExportToShareableHandleV2(aclrtDrvMemHandle handle, uint64_t fl
 		return shim_null(&call, "handle");
 	if (!shareableHandle)
 		return shim_null(&call, "shareableHandle");
-	err = check_share_type(&call, (unsigned int)shareType);
+	err = check_share_type(&call, type);
+	if (!err && type == ACL_MEM_SHARE_HANDLE_TYPE_FABRIC)
+		err = shim_fabric_start(&call, &fabric);
 	if (!err)
 		err = export_memory(&call, handle, flags, &token);
 	if (err)
 		return err;
-	memcpy(shareableHandle, &token, sizeof(token));
+	if (type == ACL_MEM_SHARE_HANDLE_TYPE_FABRIC) {
+		fabric.token = token;
+		memcpy(shareableHandle, &fabric, sizeof(fabric));
+	} else {
+		memcpy(shareableHandle, &token, sizeof(token));
+	}
 	return ACL_SUCCESS;
 }
 
@@ -177,7 +213,11 @@ aclError aclrtMemSetPidToShareableHandle(uint64_t shareableHandle, int32_t *pid,
 	const struct shim_call call = SHIM_CALL(HEX(shareableHandle), ADDRESS(pid),
 						SIZE(pidNum));
 
-	return add_pids(&call, shareableHandle, pid, pidNum);
+	aclError err = check_pids(&call, pid, pidNum);
+
+	if (err)
+		return err;
+	return shim_whitelist_add(&call, shareableHandle, pid, pidNum, whitelist_rules);
 }
 
 aclError aclrtMemSetPidToShareableHandleV2(void *shareableHandle,
@@ -192,10 +232,13 @@ aclError aclrtMemSetPidToShareableHandleV2(void *shareableHandle,
 	if (!shareableHandle)
 		return shim_null(&call, "shareableHandle");
 	err = check_share_type(&call, (unsigned int)shareType);
+	if (!err)
+		err = check_pids(&call, pid, pidNum);
+	if (!err)
+		err = read_payload(&call, shareableHandle, (unsigned int)shareType, &token);
 	if (err)
 		return err;
-	memcpy(&token, shareableHandle, sizeof(token));
-	return add_pids(&call, token, pid, pidNum);
+	return shim_whitelist_add(&call, token, pid, pidNum, whitelist_rules);
 }
 
 aclError aclrtMemImportFromShareableHandle(uint64_t shareableHandle, int32_t deviceId,
@@ -239,8 +282,9 @@ aclError aclrtMemImportFromShareableHandleV2(void *shareableHandle,
 	err = check_share_type(&call, (unsigned int)shareType);
 	if (!err)
 		err = shim_need_device(&call, &number);
+	if (!err)
+		err = read_payload(&call, shareableHandle, (unsigned int)shareType, &token);
 	if (err)
 		return err;
-	memcpy(&token, shareableHandle, sizeof(token));
 	return import_memory(&call, token, number, handle);
 }

@@ -119,7 +119,7 @@ typedef enum aclrtIpcMemAttrType {
 } aclrtIpcMemAttrType;
 
 typedef struct aclrtMemLocation {
-	uint32_t id;			/* device number, or 0 for the host */
+	uint32_t id;			/* device, NUMA node, or 0 for the host */
 	aclrtMemLocationType type;
 } aclrtMemLocation;
 
@@ -176,7 +176,14 @@ typedef struct aclrtMallocConfig {
 	size_t numAttrs;
 } aclrtMallocConfig;
 
-/* Flags of an export: importers are checked by pid, or anyone may import. */
+/* Room that aclsysGetVersionStr needs, the final 0 included. */
+#define ACL_PKG_VERSION_MAX_SIZE 128
+
+/*
+ * Flags of an export: importers are checked by pid, or anyone may import.
+ * Flags of an import by key: for memory of another device, leave peer access
+ * as it is, or enable it.
+ */
 #define ACL_RT_VMM_EXPORT_FLAG_DEFAULT 0x0UL
 #define ACL_RT_VMM_EXPORT_FLAG_DISABLE_PID_VALIDATION 0x1UL
 #define ACL_RT_IPC_MEM_EXPORT_FLAG_DEFAULT 0x0UL
@@ -216,6 +223,13 @@ ACL_FUNC_VISIBILITY aclError aclFinalizeReference(uint64_t *refCount);
 ACL_FUNC_VISIBILITY aclError aclrtGetVersion(int32_t *majorVersion,
 					     int32_t *minorVersion,
 					     int32_t *patchVersion);
+
+/*
+ * The version of a package as text. There is one, "runtime", of version
+ * "1.17.0". versionStr: room for ACL_PKG_VERSION_MAX_SIZE bytes. 207000 any
+ * other package.
+ */
+ACL_FUNC_VISIBILITY aclError aclsysGetVersionStr(char *pkgName, char *versionStr);
 
 /* The name of the chip that programs take us for; a constant string. */
 ACL_FUNC_VISIBILITY const char *aclrtGetSocName(void);
@@ -318,8 +332,9 @@ ACL_FUNC_VISIBILITY aclError aclrtSynchronizeDeviceWithTimeout(int32_t timeout);
 
 /*
  * What sizes round up to: 2 MiB, or 1 GiB for a HUGE1G attribute.
- * 100000 attribute or location not accepted; 107001 no such device;
- * 207000 unknown option, 1 GiB on the host.
+ * 100000 attribute or location not accepted; 107000 no such NUMA node with
+ * memory; 107001 no such device; 207000 unknown option, 1 GiB on the host, or
+ * the host with an id.
  */
 ACL_FUNC_VISIBILITY aclError
 aclrtMemGetAllocationGranularity(aclrtPhysicalMemProp *prop,
@@ -327,10 +342,12 @@ aclrtMemGetAllocationGranularity(aclrtPhysicalMemProp *prop,
 				 size_t *granularity);
 
 /*
- * Allocates zeroed memory. size rounds up inside; flags: 0.
+ * Allocates zeroed memory. size rounds up inside; flags: 0. Location: a device,
+ * the host (id 0; from any NUMA node), or one NUMA node of the host, which
+ * needs no CPUs. The host's memory is mapped and shared as a device's is.
  * 100000 size 0, flags, type or attribute not accepted; 107000 prop->reserve
- * is not 0; 107001 no such device; 207000 location not served; 207001 out of
- * memory.
+ * is not 0, no such NUMA node with memory; 107001 no such device; 207000 1 GiB
+ * on the host, or the host with an id; 207001 out of memory.
  */
 ACL_FUNC_VISIBILITY aclError aclrtMallocPhysical(aclrtDrvMemHandle *handle,
 						 size_t size,
@@ -383,8 +400,9 @@ ACL_FUNC_VISIBILITY aclError aclrtFree(void *devPtr);
 
 /*
  * Whose memory ptr is of, interior addresses too: DEVICE with its number and
- * 2 MiB pages, mapped or from aclrtMalloc; HOST from aclrtMallocHost;
- * UNREGISTERED anything else, with id and pageSize 0.
+ * 2 MiB pages, mapped, from aclrtMalloc or imported; HOST with 2 MiB pages,
+ * mapped from any node, or with small ones, from aclrtMallocHost; UNREGISTERED
+ * anything else, with id and pageSize 0.
  */
 ACL_FUNC_VISIBILITY aclError
 aclrtPointerGetAttributes(const void *ptr, aclrtPtrAttributes *attributes);
@@ -413,8 +431,8 @@ aclrtReserveMemAddressNoUCMemory(void **virPtr, size_t size, size_t alignment,
 				 void *expectPtr, uint64_t flags);
 
 /*
- * 107000 no reservation starts there, or aclrtMalloc made it; 507899 something
- * is mapped in it.
+ * 107000 no reservation starts there, or it is of aclrtMalloc or a key; 507899
+ * something is mapped in it.
  */
 ACL_FUNC_VISIBILITY aclError aclrtReleaseMemAddress(void *virPtr);
 
@@ -431,13 +449,19 @@ ACL_FUNC_VISIBILITY aclError aclrtMapMem(void *virPtr, size_t size,
 					 aclrtDrvMemHandle handle,
 					 uint64_t flags);
 
-/* The same without any access until aclrtMemSetAccess. */
+/* 207000: there are no links to select from. What follows is not looked at. */
+ACL_FUNC_VISIBILITY aclError aclrtMemMapSelectedLink(void *virPtr, size_t size,
+						     size_t offset,
+						     aclrtDrvMemHandle handle,
+						     ...);
+
+/* The same as aclrtMapMem without any access until aclrtMemSetAccess. */
 ACL_FUNC_VISIBILITY aclError aclrtMemMapNoAccess(void *virPtr, size_t size,
 						 size_t offset,
 						 aclrtDrvMemHandle handle,
 						 uint64_t flags);
 
-/* 507899 no mapping starts there, or it is of aclrtMalloc. */
+/* 507899 no mapping starts there, or it is of aclrtMalloc or a key. */
 ACL_FUNC_VISIBILITY aclError aclrtUnmapMem(void *virPtr);
 
 /*
@@ -498,10 +522,13 @@ aclrtMemImportFromShareableHandle(uint64_t shareableHandle, int32_t deviceId,
 				  aclrtDrvMemHandle *handle);
 
 /*
- * As above, with the share in a payload of shareType: 8 bytes at
- * shareableHandle for ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT. Import is for the
- * current device. 107000 unknown shareType; 207000 FABRIC; 100000 flags of
- * import are not 0.
+ * As above, with the share in a payload of shareType at shareableHandle, which
+ * need not be aligned: for ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT the 8 bytes of the
+ * number; for ACL_MEM_SHARE_HANDLE_TYPE_FABRIC all of an aclrtMemFabricHandle,
+ * which says of which host it is. Import is for the current device.
+ * 100000 flags of import are not 0; 107000 unknown shareType, or not what an
+ * export put into an aclrtMemFabricHandle; 207000 it is of another host, or
+ * from before the module was last loaded.
  */
 ACL_FUNC_VISIBILITY aclError
 aclrtMemExportToShareableHandleV2(aclrtDrvMemHandle handle, uint64_t flags,
@@ -515,6 +542,64 @@ ACL_FUNC_VISIBILITY aclError
 aclrtMemImportFromShareableHandleV2(void *shareableHandle,
 				    aclrtMemSharedHandleType shareType,
 				    uint64_t flags, aclrtDrvMemHandle *handle);
+
+/* --- Sharing by key: memory that is imported with an address ------------ */
+
+/*
+ * Gives the block or mapping that starts at devPtr a key under which others
+ * import all of it: those whose pids are set, or anyone who knows it (flags:
+ * ACL_RT_IPC_MEM_EXPORT_FLAG_*). key: text of at most 64 characters, with zeros
+ * up to 65 bytes; len: room there, at least 65. Asked again, it is the same. A
+ * memory has one share, which its key and its number of
+ * aclrtMemExportToShareableHandle name alike. It ends with the memory or with
+ * aclrtIpcMemClose.
+ * 107000 size 0, len, flags; 207000 virtual device; 507899 devPtr is not the
+ * start of device memory, size is more than there is, imported memory, or a
+ * share with the other flag.
+ */
+ACL_FUNC_VISIBILITY aclError aclrtIpcMemGetExportKey(void *devPtr, size_t size,
+						     char *key, size_t len,
+						     uint64_t flags);
+
+/*
+ * Lets processes import by key, as aclrtMemSetPidToShareableHandle does.
+ * 107000 num is 0 or more than 31; 107017 unknown key; 207006 key without
+ * whitelist; 507899 made by another process, no live process among the pids,
+ * or the whitelist is full.
+ */
+ACL_FUNC_VISIBILITY aclError aclrtIpcMemSetImportPid(const char *key,
+						     int32_t *pid, size_t num);
+
+/*
+ * Maps the memory of a key for the current device, which may read and write it.
+ * flags: ACL_RT_IPC_MEM_IMPORT_FLAG_*. Again in the same process for the same
+ * device: the same address; each takes one aclrtIpcMemClose. A reset of the
+ * device takes it as it takes blocks of aclrtMalloc.
+ * 107000 flags; 107002 no context; 207001 out of addresses; 507899 unknown key,
+ * not whitelisted, own memory on the same device, or being freed.
+ */
+ACL_FUNC_VISIBILITY aclError aclrtIpcMemImportByKey(void **devPtr,
+						    const char *key,
+						    uint64_t flags);
+
+/*
+ * In a process that imported by the key: takes one import back, the current
+ * device's if there are several; the last one unmaps. Else, in the process that
+ * made it: ends the key, and the number of the same share. Who imported the
+ * memory keeps it.
+ * 107017 unknown key or ended; 507899 neither imported nor made here.
+ */
+ACL_FUNC_VISIBILITY aclError aclrtIpcMemClose(const char *key);
+
+/* 207000: there are no links to choose from. */
+ACL_FUNC_VISIBILITY aclError aclrtIpcMemSetAttr(const char *key,
+						aclrtIpcMemAttrType type,
+						uint64_t attr);
+
+/* 207000: keys are of this host. */
+ACL_FUNC_VISIBILITY aclError
+aclrtIpcMemImportPidInterServer(const char *key, aclrtServerPid *serverPids,
+				size_t num);
 
 /* --- Peer access: one device to another's memory ----------------------- */
 

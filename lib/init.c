@@ -4,6 +4,8 @@
  * connection to the driver is made when it is needed and lasts.
  */
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "npumem_shim.h"
 
@@ -78,6 +80,22 @@ aclError aclrtGetVersion(int32_t *majorVersion, int32_t *minorVersion,
 	*majorVersion = ACL_MAJOR_VERSION;
 	*minorVersion = ACL_MINOR_VERSION;
 	*patchVersion = ACL_PATCH_VERSION;
+	return ACL_SUCCESS;
+}
+
+/* There is one package here, which stands for CANN's runtime. */
+aclError aclsysGetVersionStr(char *pkgName, char *versionStr)
+{
+	const struct shim_call call = SHIM_CALL(ADDRESS(pkgName), ADDRESS(versionStr));
+
+	if (!pkgName)
+		return shim_null(&call, "pkgName");
+	if (!versionStr)
+		return shim_null(&call, "versionStr");
+	if (strcmp(pkgName, "runtime"))
+		return shim_fail(&call, CAUSE_PACKAGE_UNKNOWN);
+	snprintf(versionStr, ACL_PKG_VERSION_MAX_SIZE, "%d.%d.%d", ACL_MAJOR_VERSION,
+		 ACL_MINOR_VERSION, ACL_PATCH_VERSION);
 	return ACL_SUCCESS;
 }
 

@@ -340,9 +340,8 @@
 	      "map it with aclrtMapMem first")
 #define CAUSE_ACCESS_UNREACHABLE \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
-	      "desc: a device that it grants access, %s, has no link to the memory's device, %s", \
-	      "call aclrtSetDevice for the one and aclrtDeviceEnablePeerAccess for the other " \
-	      "first")
+	      "desc[%zu].location.id: device %s has no access to the memory's device, %s", \
+	      "call aclrtSetDevice with the one, and aclrtDeviceEnablePeerAccess with the other")
 #define CAUSE_GET_NOT_MAPPED \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, "virPtr: nothing is mapped there", \
 	      "pass an address inside a mapping")

@@ -19,25 +19,13 @@ static _Atomic bool lost;
 static uint32_t handle_tag;
 
 static const struct shim_rule open_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_NO_DEVICE,
-	  NPUMEM_DEVICE_PATH " does not exist; load the module as root: "
-	  "`npumemctl load` (or `insmod npumem.ko`)" },
-	{ ENXIO, ACL_ERROR_RT_NO_DEVICE,
-	  NPUMEM_DEVICE_PATH " has no driver behind it; load the module as root: "
-	  "`npumemctl load` (or `insmod npumem.ko`)" },
-	{ ENODEV, ACL_ERROR_RT_NO_DEVICE,
-	  NPUMEM_DEVICE_PATH " has no driver behind it; load the module as root: "
-	  "`npumemctl load` (or `insmod npumem.ko`)" },
-	{ EACCES, ACL_ERROR_RT_NO_DEVICE,
-	  "no permission to open " NPUMEM_DEVICE_PATH "; have this user added to the "
-	  "group that owns the device node (`ls -l " NPUMEM_DEVICE_PATH "`) and log in again" },
-	{ EPERM, ACL_ERROR_RT_NO_DEVICE,
-	  "the system does not let this process open " NPUMEM_DEVICE_PATH
-	  "; in a container, have the device passed in" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process has too many open files to open " NPUMEM_DEVICE_PATH },
-	{ ENFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "the system has too many open files to open " NPUMEM_DEVICE_PATH },
+	{ ENOENT, CAUSE_NODE_MISSING },
+	{ ENXIO, CAUSE_NODE_DEAD },
+	{ ENODEV, CAUSE_NODE_DEAD },
+	{ EACCES, CAUSE_NODE_MODE },
+	{ EPERM, CAUSE_NODE_DENIED },
+	{ EMFILE, CAUSE_PROCESS_FILES },
+	{ ENFILE, CAUSE_SYSTEM_FILES },
 	{ 0 }
 };
 
@@ -47,16 +35,10 @@ static aclError check_version(const struct shim_call *call, int fd,
 	struct npumem_query query = { .size = sizeof(query) };
 
 	if (ioctl(fd, NPUMEM_QUERY, &query))
-		return shim_fail(call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-				 "what answers at " NPUMEM_DEVICE_PATH " (errno %d) is not "
-				 "this library's module; load the one that came with it",
-				 errno);
+		return shim_fail(call, CAUSE_NOT_OURS, errno);
 	if (query.abi_major != NPUMEM_ABI_MAJOR)
-		return shim_fail(call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-				 "the module speaks version %u.%u of the interface, this "
-				 "library %u.%u; install the %s that belongs to the other",
-				 query.abi_major, query.abi_minor, NPUMEM_ABI_MAJOR,
-				 NPUMEM_ABI_MINOR,
+		return shim_fail(call, CAUSE_VERSION, query.abi_major, query.abi_minor,
+				 NPUMEM_ABI_MAJOR, NPUMEM_ABI_MINOR,
 				 query.abi_major < NPUMEM_ABI_MAJOR ? "module" : "library");
 	*tag = query.handle_tag;
 	return ACL_SUCCESS;

@@ -30,18 +30,14 @@ aclError shim_need_device(const struct shim_call *call, uint32_t *number)
 		return ACL_SUCCESS;
 	if (shim_client_lost())
 		return shim_fail_inherited(call);
-	return shim_fail(call, ACL_ERROR_RT_CONTEXT_NULL,
-			 "this thread has no current context; call aclrtSetDevice or "
-			 "aclrtSetCurrentContext in it first");
+	return shim_fail(call, CAUSE_NO_CONTEXT);
 }
 
 static aclError unknown_context(const struct shim_call *call, int error)
 {
 	if (error == ESTALE)
 		return shim_fail_inherited(call);
-	return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-			 "context: not a context, or destroyed already; pass one from "
-			 "aclrtCreateContext or aclrtGetCurrentContext");
+	return shim_fail(call, CAUSE_NO_SUCH_CONTEXT);
 }
 
 /* The context that a program named. */
@@ -57,7 +53,7 @@ static aclError get_context(const struct shim_call *call, aclrtContext context,
 
 aclError aclrtCreateContext(aclrtContext *context, int32_t deviceId)
 {
-	const struct shim_call call = SHIM_CALL(ADDRESS(context), INT(deviceId));
+	const struct shim_call call = SHIM_CALL(ADDRESS(context), DEVICE(deviceId));
 	struct npumem_device_info info;
 	void *created;
 	aclError err;
@@ -90,9 +86,8 @@ aclError aclrtDestroyContext(aclrtContext context)
 	if (err)
 		return err;
 	if (object.kind == SHIM_DEFAULT_CONTEXT)
-		return shim_fail(&call, ACL_ERROR_RT_PARAM_INVALID,
-				 "context: the default context of device %d; it goes with "
-				 "aclrtResetDevice", shim_device_id(object.device));
+		return shim_fail(&call, CAUSE_DEFAULT_CONTEXT,
+				 shim_device_text(object.device).text);
 	error = shim_object_delete(context);
 	return error ? unknown_context(&call, error) : ACL_SUCCESS;
 }

@@ -8,52 +8,11 @@
 
 #include "npumem_shim.h"
 
-static const struct shim_rule copy_rules[] = {
-	{ EROFS, ACL_ERROR_RT_PARAM_INVALID,
-	  "dst: the current device may not write it; grant ACL_RT_MEM_ACCESS_FLAGS_READWRITE "
-	  "with aclrtMemSetAccess, or aclrtDeviceEnablePeerAccess" },
-	{ EPERM, ACL_ERROR_RT_PARAM_INVALID,
-	  "src: the current device may not read it; grant ACL_RT_MEM_ACCESS_FLAGS_READ with "
-	  "aclrtMemSetAccess, or aclrtDeviceEnablePeerAccess" },
-	{ ENOTCONN, ACL_ERROR_RT_CONTEXT_NULL,
-	  "device memory is copied by a device, and this thread has no current context; call "
-	  "aclrtSetDevice in it first" },
-	{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID, "the current device is not there any more" },
-	{ EFAULT, ACL_ERROR_RT_PARAM_INVALID,
-	  "dst or src: the host's side of the copy is not memory of this process" },
-	{ EINVAL, ACL_ERROR_RT_PARAM_INVALID,
-	  "count: the range does not fit into the address space" },
-	{ EOVERFLOW, ACL_ERROR_RT_PARAM_INVALID,
-	  "count: the range does not fit into the address space" },
-	{ 0 }
-};
-
-static const struct shim_rule fill_rules[] = {
-	{ EADDRNOTAVAIL, ACL_ERROR_RT_PARAM_INVALID,
-	  "devPtr: the range is not wholly mapped; map memory there with aclrtMapMem" },
-	{ EROFS, ACL_ERROR_RT_PARAM_INVALID,
-	  "devPtr: the current device may not write it; grant "
-	  "ACL_RT_MEM_ACCESS_FLAGS_READWRITE with aclrtMemSetAccess, or "
-	  "aclrtDeviceEnablePeerAccess" },
-	{ ENOTCONN, ACL_ERROR_RT_CONTEXT_NULL,
-	  "device memory is filled by a device, and this thread has no current context; call "
-	  "aclrtSetDevice in it first" },
-	{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID, "the current device is not there any more" },
-	{ EFAULT, ACL_ERROR_RT_PARAM_INVALID,
-	  "devPtr: a part of the range is not memory of this process" },
-	{ EINVAL, ACL_ERROR_RT_PARAM_INVALID,
-	  "count: the range does not fit into the address space" },
-	{ EOVERFLOW, ACL_ERROR_RT_PARAM_INVALID,
-	  "count: the range does not fit into the address space" },
-	{ 0 }
-};
-
 static aclError check_count(const struct shim_call *call, const char *room_name,
 			    size_t room, size_t count)
 {
 	if (count > room)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "count: more than %s, the room at the destination", room_name);
+		return shim_fail(call, CAUSE_COPY_ROOM, room_name);
 	return ACL_SUCCESS;
 }
 
@@ -61,9 +20,7 @@ static aclError check_range(const struct shim_call *call, const char *argument,
 			    const void *pointer, size_t count)
 {
 	if (count - 1 > UINTPTR_MAX - (uintptr_t)pointer)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "%s: count bytes from there do not fit into the address space",
-				 argument);
+		return shim_fail(call, CAUSE_COPY_WRAPS, argument);
 	if (shim_inherited_address((uintptr_t)pointer, count))
 		return shim_fail_inherited(call);
 	return ACL_SUCCESS;
@@ -87,14 +44,28 @@ static bool is_mapped(uintptr_t address, size_t count)
 	}
 }
 
-static aclError not_mapped(const struct shim_call *call, const void *dst, size_t count)
+/* What the driver does not let happen; @src is NULL where there is only @dst. */
+static aclError refuse(const struct shim_call *call, const char *dst_name, const void *dst,
+		       const char *src_name, const void *src, size_t count, int error)
 {
-	bool is_dst = shim_is_reserved((uintptr_t)dst, count) &&
-		      !is_mapped((uintptr_t)dst, count);
+	bool to_device = shim_is_reserved((uintptr_t)dst, count);
 
-	return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-			 "%s: the range is not wholly mapped; map memory there with aclrtMapMem",
-			 is_dst ? "dst" : "src");
+	switch (error) {
+	case EADDRNOTAVAIL:
+		if (src && (!to_device || is_mapped((uintptr_t)dst, count)))
+			dst_name = src_name;
+		return shim_fail(call, CAUSE_COPY_NOT_MAPPED, dst_name);
+	case EROFS:
+		return shim_fail(call, CAUSE_COPY_WRITE, dst_name);
+	case EPERM:
+		return shim_fail(call, CAUSE_COPY_READ, src_name);
+	case ENOTCONN:
+		return shim_fail(call, CAUSE_NO_CONTEXT);
+	case EFAULT:
+		return shim_fail(call, CAUSE_COPY_HOST, to_device ? src_name : dst_name,
+				 to_device ? "read" : "written");
+	}
+	return shim_refuse(call, NULL, error);
 }
 
 /*
@@ -106,9 +77,7 @@ static aclError check_host(const struct shim_call *call, const char *argument,
 {
 	if (!shim_client_exists() || !shim_has_hole((uintptr_t)pointer, count))
 		return ACL_SUCCESS;
-	return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-			 "%s: count bytes from there are neither mapped device memory nor "
-			 "memory of the host", argument);
+	return shim_fail(call, CAUSE_COPY_NOTHING, argument);
 }
 
 static aclError copy(const struct shim_call *call, void *dst, const void *src,
@@ -135,17 +104,13 @@ static aclError copy(const struct shim_call *call, void *dst, const void *src,
 		request.device = shim_current_device();
 		error = shim_try(NPUMEM_COPY, &request);
 	}
-	if (error == EADDRNOTAVAIL)
-		return not_mapped(call, dst, count);
 	/* Another thread released it meanwhile; a stale range still is listed. */
 	if (error == ENOENT &&
 	    (to_device != shim_is_reserved((uintptr_t)dst, count) ||
 	     from_device != shim_is_reserved((uintptr_t)src, count)))
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "%s: another thread released the range meanwhile",
-				 to_device ? "dst" : "src");
+		return shim_fail(call, CAUSE_COPY_RELEASED, to_device ? "dst" : "src");
 	if (error && error != ENOENT)
-		return shim_refuse(call, copy_rules, error);
+		return refuse(call, "dst", dst, "src", src, count, error);
 	if (error && kind != ACL_MEMCPY_HOST_TO_HOST) {
 		err = check_host(call, "dst", dst, count);
 		if (!err)
@@ -180,10 +145,9 @@ static aclError fill(const struct shim_call *call, void *ptr, int32_t value,
 		error = shim_try(NPUMEM_FILL, &request);
 	}
 	if (error == ENOENT && on_device && !shim_is_reserved((uintptr_t)ptr, count))
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "devPtr: another thread released the range meanwhile");
+		return shim_fail(call, CAUSE_COPY_RELEASED, "devPtr");
 	if (error && error != ENOENT)
-		return shim_refuse(call, fill_rules, error);
+		return refuse(call, "devPtr", ptr, "devPtr", NULL, count, error);
 	if (!error)
 		return ACL_SUCCESS;
 	err = check_host(call, "devPtr", ptr, count);
@@ -201,8 +165,7 @@ static aclError check_copy(const struct shim_call *call, const void *dst,
 	if (!src)
 		return shim_null(call, "src");
 	if ((unsigned int)kind > ACL_MEMCPY_HOST_TO_BUF_TO_DEVICE)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-				 "kind: expected 0 to 5; ACL_MEMCPY_DEFAULT (4) always fits");
+		return shim_fail(call, CAUSE_COPY_KIND);
 	return check_count(call, "destMax", destMax, count);
 }
 
@@ -218,7 +181,8 @@ aclError aclrtMemcpy(void *dst, size_t destMax, const void *src, size_t count,
 		     aclrtMemcpyKind kind)
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(dst), SIZE(destMax), ADDRESS(src),
-						SIZE(count), INT(kind));
+						SIZE(count), INT(kind),
+						CURRENT_DEVICE);
 	aclError err;
 
 	if (!count)
@@ -231,7 +195,8 @@ aclError aclrtMemcpyAsync(void *dst, size_t destMax, const void *src, size_t cou
 			  aclrtMemcpyKind kind, aclrtStream stream)
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(dst), SIZE(destMax), ADDRESS(src),
-						SIZE(count), INT(kind), HANDLE(stream));
+						SIZE(count), INT(kind), HANDLE(stream),
+						CURRENT_DEVICE);
 	aclError err;
 
 	if (!count)
@@ -245,7 +210,7 @@ aclError aclrtMemcpyAsync(void *dst, size_t destMax, const void *src, size_t cou
 aclError aclrtMemset(void *devPtr, size_t maxCount, int32_t value, size_t count)
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr), SIZE(maxCount), INT(value),
-						SIZE(count));
+						SIZE(count), CURRENT_DEVICE);
 	aclError err;
 
 	if (!count)
@@ -258,7 +223,7 @@ aclError aclrtMemsetAsync(void *devPtr, size_t maxCount, int32_t value, size_t c
 			  aclrtStream stream)
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr), SIZE(maxCount), INT(value),
-						SIZE(count), HANDLE(stream));
+						SIZE(count), HANDLE(stream), CURRENT_DEVICE);
 	aclError err;
 
 	if (!count)

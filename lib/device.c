@@ -17,14 +17,6 @@ struct device {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct device devices[NPUMEM_MAX_DEVICES];
 
-#define NO_DEVICE_TEXT \
-	"there is no such device; aclrtGetDeviceCount tells how many there are"
-
-static const struct shim_rule device_rules[] = {
-	{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID, NO_DEVICE_TEXT },
-	{ 0 }
-};
-
 aclError shim_device_find(const struct shim_call *call, int32_t id,
 			  struct npumem_device_info *info)
 {
@@ -35,12 +27,12 @@ aclError shim_device_find(const struct shim_call *call, int32_t id,
 	err = shim_device_number(call, id, &info->device);
 	if (err)
 		return err;
-	return shim_ask(call, NPUMEM_DEVICE_INFO, info, device_rules);
+	return shim_ask(call, NPUMEM_DEVICE_INFO, info, NULL);
 }
 
 aclError aclrtSetDevice(int32_t deviceId)
 {
-	const struct shim_call call = SHIM_CALL(INT(deviceId));
+	const struct shim_call call = SHIM_CALL(DEVICE(deviceId));
 	struct npumem_device_info info;
 	struct device *device;
 	aclError err;
@@ -71,7 +63,7 @@ static aclError reset_device(const struct shim_call *call, uint32_t number)
 	struct npumem_reset reset = { .size = sizeof(reset), .device = number };
 	aclError err;
 
-	err = shim_ask(call, NPUMEM_RESET, &reset, device_rules);
+	err = shim_ask(call, NPUMEM_RESET, &reset, NULL);
 	if (err)
 		return err;
 	shim_blocks_drop_device(number);
@@ -89,9 +81,7 @@ static aclError not_set(const struct shim_call *call, int32_t id)
 	err = shim_device_find(call, id, &info);
 	if (err)
 		return err;
-	return shim_fail(call, ACL_ERROR_RT_CONTEXT_NULL,
-			 "this process has not set device %d, or has reset it as often; call "
-			 "aclrtSetDevice first", id);
+	return shim_fail(call, CAUSE_NOT_SET);
 }
 
 static aclError unset_device(const struct shim_call *call, int32_t id, bool force)
@@ -120,14 +110,14 @@ static aclError unset_device(const struct shim_call *call, int32_t id, bool forc
 
 aclError aclrtResetDevice(int32_t deviceId)
 {
-	const struct shim_call call = SHIM_CALL(INT(deviceId));
+	const struct shim_call call = SHIM_CALL(DEVICE(deviceId));
 
 	return unset_device(&call, deviceId, false);
 }
 
 aclError aclrtResetDeviceForce(int32_t deviceId)
 {
-	const struct shim_call call = SHIM_CALL(INT(deviceId));
+	const struct shim_call call = SHIM_CALL(DEVICE(deviceId));
 
 	return unset_device(&call, deviceId, true);
 }
@@ -196,7 +186,8 @@ aclError aclrtDeviceGetBareTgid(int32_t *pid)
 
 aclError aclrtGetMemInfo(aclrtMemAttr attr, size_t *free, size_t *total)
 {
-	const struct shim_call call = SHIM_CALL(INT(attr), ADDRESS(free), ADDRESS(total));
+	const struct shim_call call = SHIM_CALL(INT(attr), ADDRESS(free), ADDRESS(total),
+						CURRENT_DEVICE);
 	struct npumem_device_info info;
 	uint32_t number = 0;
 	aclError err;
@@ -206,8 +197,7 @@ aclError aclrtGetMemInfo(aclrtMemAttr attr, size_t *free, size_t *total)
 	if (!total)
 		return shim_null(&call, "total");
 	if ((unsigned int)attr > ACL_MEM_P2P_HUGE1G)
-		return shim_fail(&call, ACL_ERROR_INVALID_PARAM,
-				 "attr: not an aclrtMemAttr; pass ACL_HBM_MEM or another one");
+		return shim_fail(&call, CAUSE_MEMORY_ATTR);
 	err = shim_need_device(&call, &number);
 	if (err)
 		return err;

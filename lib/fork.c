@@ -78,10 +78,7 @@ bool shim_inherited(const struct shim_call *call)
 
 aclError shim_fail_inherited(const struct shim_call *call)
 {
-	return shim_fail(call, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-			 "process %d was forked from a process that uses AscendCL; a child "
-			 "cannot use its parent's memory, handles and addresses: call aclInit "
-			 "in the child and allocate or import there", (int)getpid());
+	return shim_fail(call, CAUSE_INHERITED, (int)getpid());
 }
 
 static void before_fork(void)

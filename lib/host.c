@@ -18,9 +18,9 @@ aclError aclrtMallocHost(void **hostPtr, size_t size)
 	if (!hostPtr)
 		return shim_null(&call, "hostPtr");
 	if (!size)
-		return shim_fail(&call, ACL_ERROR_INVALID_PARAM, "size: must not be 0");
+		return shim_fail(&call, CAUSE_SIZE_ZERO);
 	if (posix_memalign(&block, (size_t)sysconf(_SC_PAGESIZE), size))
-		return shim_explain(&call, NULL, ENOMEM);
+		return shim_fail(&call, CAUSE_MALLOC_HOST);
 	shim_range_write();
 	remembered = shim_range_room(&shim_host_blocks);
 	if (remembered)
@@ -45,8 +45,7 @@ aclError aclrtFreeHost(void *hostPtr)
 	known = shim_range_remove(&shim_host_blocks, (uintptr_t)hostPtr);
 	shim_range_unlock();
 	if (!known)
-		return shim_fail(&call, ACL_ERROR_RT_PARAM_INVALID,
-				 "hostPtr: not from aclrtMallocHost, or freed already");
+		return shim_fail(&call, CAUSE_NO_HOST_BLOCK);
 	free(hostPtr);
 	return ACL_SUCCESS;
 }

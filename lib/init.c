@@ -31,9 +31,7 @@ aclError aclInit(const char *configPath)
 	if (err)
 		return err;
 	if (atomic_fetch_add(&initialised, 1))
-		return shim_fail(&call, ACL_ERROR_REPEAT_INITIALIZE,
-				 "AscendCL is initialised in this process already; call "
-				 "aclInit once, or aclFinalize first");
+		return shim_fail(&call, CAUSE_REPEAT_INITIALIZE);
 	return ACL_SUCCESS;
 }
 
@@ -42,9 +40,7 @@ aclError aclFinalize(void)
 	const struct shim_call call = SHIM_CALL_BARE;
 
 	if (!atomic_exchange(&initialised, 0))
-		return shim_fail(&call, ACL_ERROR_REPEAT_FINALIZE,
-				 "AscendCL is not initialised in this process or was "
-				 "finalised already; call aclInit first");
+		return shim_fail(&call, CAUSE_REPEAT_FINALIZE);
 	return ACL_SUCCESS;
 }
 
@@ -55,9 +51,7 @@ aclError aclFinalizeReference(uint64_t *refCount)
 
 	do {
 		if (!count)
-			return shim_fail(&call, ACL_ERROR_REPEAT_FINALIZE,
-					 "AscendCL is not initialised in this process or was "
-					 "finalised already; call aclInit first");
+			return shim_fail(&call, CAUSE_REPEAT_FINALIZE);
 	} while (!atomic_compare_exchange_weak(&initialised, &count, count - 1));
 	if (refCount)
 		*refCount = count - 1;

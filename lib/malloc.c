@@ -25,45 +25,19 @@ static const uint8_t attributes[] = {
 };
 
 static const struct shim_rule alloc_rules[] = {
-	{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID, "the current device is not there any more" },
-	{ ENOSPC, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: the current device has not that much memory free (see aclrtGetMemInfo); free "
-	  "some and retry" },
-	{ EOVERFLOW, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: more than there can be; ask for less" },
-	{ EINVAL, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: more than there can be; ask for less" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process holds as many handles as it may; free some with aclrtFreePhysical, or "
-	  "raise the module's parameter max_handles" },
-	{ 0 }
-};
-
-static const struct shim_rule reserve_rules[] = {
-	{ ENOMEM, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: this process has no such range of addresses free; free some blocks, or see "
-	  "ulimit -v and vm.max_map_count" },
-	{ EEXIST, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: other threads take every free range before it can be reserved; retry" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process has as many blocks and reservations as it may; divide one large block "
-	  "instead, or raise the module's parameter max_reservations" },
+	{ ENOSPC, CAUSE_DEVICE_FULL },
+	{ EOVERFLOW, CAUSE_TOO_LARGE },
 	{ 0 }
 };
 
 static const struct shim_rule map_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_CONTEXT_NULL,
-	  "another thread reset the device meanwhile; call aclrtSetDevice again" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process has as many mappings as it may; free some blocks, or raise the "
-	  "module's parameter max_mappings" },
+	{ ENOENT, CAUSE_RESET_MEANWHILE },
+	{ EMFILE, CAUSE_TOO_MANY_MAPPINGS },
 	{ 0 }
 };
 
 static const struct shim_rule free_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_PARAM_INVALID,
-	  "devPtr: no block starts there, or it was freed, or went with a reset of its device; "
-	  "pass what aclrtMalloc gave" },
+	{ ENOENT, CAUSE_NO_BLOCK },
 	{ 0 }
 };
 
@@ -104,7 +78,7 @@ int shim_block_place(int fd, uint64_t handle, uint64_t length, uint32_t device,
 	};
 	int error;
 
-	*rules = reserve_rules;
+	*rules = shim_reserve_rules;
 	error = shim_reserve(fd, 0, length, address);
 	if (error)
 		return error;
@@ -147,13 +121,9 @@ static aclError check_policy(const struct shim_call *call, uint32_t policy)
 	if ((policy & POLICY_MASK) >= sizeof(attributes) ||
 	    policy & ~(uint32_t)(POLICY_MASK | POLICY_HINTS |
 				 ACL_MEM_ACCESS_USER_SPACE_READONLY))
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-				 "policy: expected ACL_MEM_MALLOC_* (0 to 7), with or without "
-				 "ACL_MEM_TYPE_*; ACL_MEM_MALLOC_HUGE_FIRST (0) always fits");
+		return shim_fail(call, CAUSE_POLICY);
 	if (policy & ACL_MEM_ACCESS_USER_SPACE_READONLY)
-		return shim_fail(call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-				 "policy: ACL_MEM_ACCESS_USER_SPACE_READONLY is not supported; "
-				 "leave it out, and take rights with aclrtMemSetAccess");
+		return shim_fail(call, CAUSE_POLICY_READONLY);
 	return ACL_SUCCESS;
 }
 
@@ -174,7 +144,7 @@ static aclError allocate(const struct shim_call *call, void **devPtr, size_t siz
 	if (!devPtr)
 		return shim_null(call, "devPtr");
 	if (!size)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM, "size: must not be 0");
+		return shim_fail(call, CAUSE_SIZE_ZERO);
 	err = check_policy(call, policy);
 	if (!err)
 		err = shim_need_device(call, &alloc.location_id);
@@ -202,14 +172,16 @@ static aclError allocate(const struct shim_call *call, void **devPtr, size_t siz
 
 aclError aclrtMalloc(void **devPtr, size_t size, aclrtMemMallocPolicy policy)
 {
-	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr), SIZE(size), HEX(policy));
+	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr), SIZE(size), HEX(policy),
+						CURRENT_DEVICE);
 
 	return allocate(&call, devPtr, size, (uint32_t)policy);
 }
 
 aclError aclrtMallocAlign32(void **devPtr, size_t size, aclrtMemMallocPolicy policy)
 {
-	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr), SIZE(size), HEX(policy));
+	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr), SIZE(size), HEX(policy),
+						CURRENT_DEVICE);
 
 	return allocate(&call, devPtr, size, (uint32_t)policy);
 }
@@ -223,9 +195,7 @@ static aclError check_config(const struct shim_call *call, const aclrtMallocConf
 		return shim_null(call, "cfg->attrs");
 	for (size_t i = 0; i < cfg->numAttrs; i++)
 		if (cfg->attrs[i].attr != ACL_RT_MEM_ATTR_MODULE_ID)
-			return shim_fail(call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-					 "cfg->attrs[%zu].attr is %u; only "
-					 "ACL_RT_MEM_ATTR_MODULE_ID (1) is supported", i,
+			return shim_fail(call, CAUSE_MALLOC_ATTRIBUTE, i,
 					 (unsigned int)cfg->attrs[i].attr);
 	return ACL_SUCCESS;
 }
@@ -234,7 +204,7 @@ aclError aclrtMallocWithCfg(void **devPtr, size_t size, aclrtMemMallocPolicy pol
 			    aclrtMallocConfig *cfg)
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(devPtr), SIZE(size), HEX(policy),
-						ADDRESS(cfg));
+						ADDRESS(cfg), CURRENT_DEVICE);
 	aclError err;
 
 	err = check_config(&call, cfg);

@@ -8,68 +8,35 @@
 #include "npumem_shim.h"
 
 static const struct shim_rule map_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_PARAM_INVALID,
-	  "handle: this process holds no such handle, or has freed it; pass one from "
-	  "aclrtMallocPhysical or an import" },
-	{ EINVAL, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "virPtr: must be a multiple of 2 MiB" },
-	{ EADDRNOTAVAIL, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "virPtr: the range is not wholly inside one reservation of this process; reserve it "
-	  "with aclrtReserveMemAddress" },
-	{ EEXIST, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "virPtr: memory is mapped in the range already; unmap it with aclrtUnmapMem or use "
-	  "another address" },
-	{ EXDEV, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "handle: of another device than the first that was mapped in this reservation; "
-	  "reserve addresses for each device" },
-	{ EOVERFLOW, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: more than the memory has; pass the size it was allocated with" },
-	{ ERANGE, ACL_ERROR_RT_PARAM_INVALID,
-	  "size: less than the memory has, and only all of it can be mapped; pass the size it "
-	  "was allocated with" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process has as many mappings as it may; unmap some, or raise the module's "
-	  "parameter max_mappings" },
+	{ ENOENT, CAUSE_NO_HANDLE },
+	{ EADDRNOTAVAIL, CAUSE_NOT_RESERVED },
+	{ EEXIST, CAUSE_MAPPED_ALREADY },
+	{ EXDEV, CAUSE_OTHER_OWNER },
+	{ EOVERFLOW, CAUSE_MAP_MORE },
+	{ ERANGE, CAUSE_MAP_LESS },
+	{ EMFILE, CAUSE_TOO_MANY_MAPPINGS },
+	{ EINVAL, CAUSE_MISALIGNED },
 	{ 0 }
 };
 
 static const struct shim_rule unmap_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "virPtr: no mapping starts there, or it was unmapped; pass the address given to "
-	  "aclrtMapMem" },
-	{ EINVAL, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "virPtr: no mapping starts there; pass the address given to aclrtMapMem" },
+	{ ENOENT, CAUSE_NO_MAPPING },
 	{ 0 }
 };
 
 static const struct shim_rule set_access_rules[] = {
-	{ EADDRNOTAVAIL, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "virPtr: the range is not wholly mapped, or does not start at a multiple of 2 MiB; "
-	  "map it with aclrtMapMem first" },
-	{ EINVAL, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "virPtr: the range is not wholly mapped, or does not start at a multiple of 2 MiB; "
-	  "map it with aclrtMapMem first" },
-	{ EOVERFLOW, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "size: the range is not wholly mapped" },
-	{ ENXIO, ACL_ERROR_RT_PARAM_INVALID,
-	  "desc: one of the count elements has a location.id that no device has; "
-	  "aclrtGetDeviceCount tells how many there are" },
-	{ EHOSTUNREACH, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "desc: one of the count elements names a device without access to the memory's "
-	  "device; call aclrtSetDevice with the one and aclrtDeviceEnablePeerAccess with the "
-	  "other first" },
+	{ EADDRNOTAVAIL, CAUSE_ACCESS_NOT_MAPPED },
+	{ EMFILE, CAUSE_TOO_MANY_MAPPINGS },
 	{ 0 }
 };
 
 static const struct shim_rule get_access_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_DRV_INTERNAL_ERROR, "virPtr: nothing is mapped there" },
-	{ ENXIO, ACL_ERROR_RT_PARAM_INVALID,
-	  "location->id: there is no such device; aclrtGetDeviceCount tells how many there are" },
+	{ ENOENT, CAUSE_GET_NOT_MAPPED },
 	{ 0 }
 };
 
 static const struct shim_rule range_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_PARAM_INVALID, "ptr: nothing is mapped there" },
+	{ ENOENT, CAUSE_RANGE_NOT_MAPPED },
 	{ 0 }
 };
 
@@ -91,14 +58,11 @@ static aclError map(const struct shim_call *call, void *virPtr, size_t size,
 	if (!handle)
 		return shim_null(call, "handle");
 	if (!size)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-				 "size: must not be 0; pass the size the memory was allocated "
-				 "with");
+		return shim_fail(call, CAUSE_SIZE_ZERO);
 	if (flags)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM, "flags: must be 0");
+		return shim_fail(call, CAUSE_FLAGS);
 	if (offset)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "offset: must be 0; memory is mapped as a whole");
+		return shim_fail(call, CAUSE_OFFSET);
 	return shim_ask(call, NPUMEM_MAP, &request, map_rules);
 }
 
@@ -148,9 +112,7 @@ aclError aclrtUnmapMem(void *virPtr)
 	kind = shim_block_kind((uintptr_t)virPtr);
 	shim_range_unlock();
 	if (kind == SHIM_MALLOCED)
-		return shim_fail(&call, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-				 "virPtr: memory from aclrtMalloc, not from aclrtMapMem; free it "
-				 "with aclrtFree");
+		return shim_fail(&call, CAUSE_UNMAP_BLOCK);
 	if (kind == SHIM_IMPORTED)
 		return shim_fail(&call, CAUSE_UNMAP_IMPORTED);
 	return shim_ask(&call, NPUMEM_UNMAP, &unmap, unmap_rules);
@@ -166,13 +128,9 @@ static aclError convert_location(const struct shim_call *call, const char *argum
 	if (*type == ACL_MEM_LOCATION_TYPE_HOST)
 		return ACL_SUCCESS;
 	if (*type != ACL_MEM_LOCATION_TYPE_DEVICE)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "%s.type is %u; expected ACL_MEM_LOCATION_TYPE_DEVICE (1) or "
-				 "_HOST (0)", argument, *type);
-	if (shim_device_number(call, (int32_t)location->id, id))
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "%s.id is %u; there is no such device, aclrtGetDeviceCount "
-				 "tells how many there are", argument, location->id);
+		return shim_fail(call, CAUSE_ACCESS_LOCATION, argument, *type);
+	if (!shim_device_lookup((int32_t)location->id, id))
+		return shim_fail(call, CAUSE_ACCESS_DEVICE, argument, location->id);
 	return ACL_SUCCESS;
 }
 
@@ -186,14 +144,55 @@ static aclError convert_desc(const struct shim_call *call,
 	if (flags != ACL_RT_MEM_ACCESS_FLAGS_NONE &&
 	    flags != ACL_RT_MEM_ACCESS_FLAGS_READ &&
 	    flags != ACL_RT_MEM_ACCESS_FLAGS_READWRITE)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "desc[%zu].flags is %u; expected "
-				 "ACL_RT_MEM_ACCESS_FLAGS_NONE (0), _READ (1) or _READWRITE (3)",
-				 i, flags);
+		return shim_fail(call, CAUSE_ACCESS_FLAGS, i, flags);
 	entry->access = flags;
 	snprintf(argument, sizeof(argument), "desc[%zu].location", i);
 	return convert_location(call, argument, &desc[i].location, &entry->location_type,
 				&entry->location_id);
+}
+
+/* Does an entry grant a device something that has no way to the memory? */
+static bool lacks_link(const struct npumem_access *entry, const struct npumem_range *range)
+{
+	struct npumem_peer peer = {
+		.size = sizeof(peer),
+		.device = entry->location_id,
+		.peer = range->location_id,
+	};
+
+	return entry->location_type == NPUMEM_LOCATION_DEVICE && entry->access &&
+	       entry->location_id != range->device &&
+	       !shim_try(NPUMEM_PEER_STATUS, &peer) && !peer.enabled;
+}
+
+/* The driver does not say which of the entries it refuses, and for what memory. */
+static aclError refuse_access(const struct shim_call *call,
+			      const struct npumem_set_access *request,
+			      const struct npumem_access *entries, int error)
+{
+	struct npumem_range range = { .size = sizeof(range), .address = request->address };
+	struct npumem_device_info info = { .size = sizeof(info) };
+	uint64_t last = request->address + (request->length - 1);
+	char argument[48];
+
+	for (size_t i = 0; error == ENXIO && i < request->count; i++) {
+		info.device = entries[i].location_id;
+		snprintf(argument, sizeof(argument), "desc[%zu].location", i);
+		if (entries[i].location_type == NPUMEM_LOCATION_DEVICE &&
+		    shim_try(NPUMEM_DEVICE_INFO, &info) == ENXIO)
+			return shim_fail(call, CAUSE_ACCESS_DEVICE, argument,
+					 (unsigned int)shim_device_id(info.device));
+	}
+	while (error == EHOSTUNREACH && range.address <= last &&
+	       !shim_try(NPUMEM_RANGE, &range)) {
+		for (size_t i = 0; i < request->count; i++)
+			if (lacks_link(&entries[i], &range))
+				return shim_fail(call, CAUSE_ACCESS_UNREACHABLE, i,
+						 shim_device_text(entries[i].location_id).text,
+						 shim_device_text(range.location_id).text);
+		range.address += range.length;
+	}
+	return shim_refuse(call, set_access_rules, error);
 }
 
 aclError aclrtMemSetAccess(void *virPtr, size_t size, aclrtMemAccessDesc *desc,
@@ -201,8 +200,7 @@ aclError aclrtMemSetAccess(void *virPtr, size_t size, aclrtMemAccessDesc *desc,
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(virPtr), SIZE(size), ADDRESS(desc),
 						FIELD(desc, flags, desc && count),
-						FIELD(desc, location.type, desc && count),
-						FIELD(desc, location.id, desc && count),
+						LOCATION(desc, location., desc && count),
 						SIZE(count));
 	struct npumem_access entries[NPUMEM_MAX_DEVICES + 1] = { { 0 } };
 	struct npumem_set_access request = {
@@ -213,36 +211,40 @@ aclError aclrtMemSetAccess(void *virPtr, size_t size, aclrtMemAccessDesc *desc,
 		.entries = (uintptr_t)entries,
 	};
 	aclError err;
+	int error;
+	int fd;
 
 	if (!virPtr || !desc)
-		return shim_fail(&call, ACL_ERROR_RT_PARAM_INVALID,
-				 "%s is NULL; pass a valid pointer",
-				 virPtr ? "desc" : "virPtr");
+		return shim_fail(&call, CAUSE_ACCESS_NULL, virPtr ? "desc" : "virPtr");
 	if (!size)
-		return shim_fail(&call, ACL_ERROR_RT_PARAM_INVALID,
-				 "size: must not be 0; pass the size that was mapped");
+		return shim_fail(&call, CAUSE_ACCESS_SIZE);
 	if (!count || count > NPUMEM_MAX_DEVICES + 1)
-		return shim_fail(&call, ACL_ERROR_RT_PARAM_INVALID,
-				 "count: expected 1 to %d, one per location",
-				 NPUMEM_MAX_DEVICES + 1);
+		return shim_fail(&call, CAUSE_ACCESS_COUNT, NPUMEM_MAX_DEVICES + 1);
 	for (size_t i = 0; i < count; i++) {
 		err = convert_desc(&call, desc, i, &entries[i]);
 		if (err)
 			return err;
 	}
-	return shim_ask(&call, NPUMEM_SET_ACCESS, &request, set_access_rules);
+	if (request.address & (NPUMEM_GRANULE - 1))
+		return shim_fail(&call, CAUSE_MISALIGNED);
+	err = shim_client(&call, &fd);
+	if (err)
+		return err;
+	error = shim_try(NPUMEM_SET_ACCESS, &request);
+	return error ? refuse_access(&call, &request, entries, error) : ACL_SUCCESS;
 }
 
 aclError aclrtMemGetAccess(void *virPtr, aclrtMemLocation *location, uint64_t *flag)
 {
 	const struct shim_call call = SHIM_CALL(ADDRESS(virPtr), ADDRESS(location),
-						FIELD(location, type, location),
-						FIELD(location, id, location), ADDRESS(flag));
+						LOCATION(location, , location), ADDRESS(flag));
 	struct npumem_get_access request = {
 		.size = sizeof(request),
 		.address = (uintptr_t)virPtr,
 	};
 	aclError err;
+	int error;
+	int fd;
 
 	if (!virPtr)
 		return shim_null(&call, "virPtr");
@@ -254,9 +256,14 @@ aclError aclrtMemGetAccess(void *virPtr, aclrtMemLocation *location, uint64_t *f
 			       &request.location_id);
 	if (err)
 		return err;
-	err = shim_ask(&call, NPUMEM_GET_ACCESS, &request, get_access_rules);
+	err = shim_client(&call, &fd);
 	if (err)
 		return err;
+	error = shim_try(NPUMEM_GET_ACCESS, &request);
+	if (error == ENXIO)
+		return shim_fail(&call, CAUSE_ACCESS_DEVICE, "location", location->id);
+	if (error)
+		return shim_refuse(&call, get_access_rules, error);
 	*flag = request.access;
 	return ACL_SUCCESS;
 }
@@ -274,8 +281,7 @@ aclError aclrtMemGetAddressRange(void *ptr, void **pbase, size_t *psize)
 	if (!ptr)
 		return shim_null(&call, "ptr");
 	if (!pbase && !psize)
-		return shim_fail(&call, ACL_ERROR_RT_PARAM_INVALID,
-				 "pbase and psize are both NULL; one of them must be given");
+		return shim_fail(&call, CAUSE_RANGE_NULL);
 	err = shim_ask(&call, NPUMEM_RANGE, &range, range_rules);
 	if (err)
 		return err;

@@ -155,6 +155,8 @@ bool shim_has_hole(uint64_t address, uint64_t length);
  * With the range lock held for writing.
  */
 int shim_reserve(int fd, uintptr_t expected, size_t length, uintptr_t *address);
+/* What its errno means, with nothing expected. */
+extern const struct shim_rule shim_reserve_rules[];
 
 /* malloc.c: blocks, of aclrtMalloc or imported by key */
 /* Which call gave the block that starts there? With the range lock held. */

@@ -6,17 +6,10 @@
 
 #include "npumem_shim.h"
 
-#define SAME_TEXT "a device is no peer of itself; pass two different devices"
-
 static const struct shim_rule peer_rules[] = {
-	{ EINVAL, ACL_ERROR_INVALID_PARAM, "peerDeviceId: " SAME_TEXT },
-	{ ENXIO, ACL_ERROR_RT_INVALID_DEVICEID,
-	  "there is no such device; aclrtGetDeviceCount tells how many there are" },
-	{ ENOENT, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "peerDeviceId: this process has not enabled access from the current device to it, or "
-	  "has disabled it as often; call aclrtDeviceEnablePeerAccess first" },
-	{ EOVERFLOW, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "peerDeviceId: enabled too often; disable it as often as it was enabled" },
+	{ EINVAL, CAUSE_PEER_SAME },
+	{ ENOENT, CAUSE_PEER_NOT_ENABLED },
+	{ EOVERFLOW, CAUSE_PEER_TOO_OFTEN },
 	{ 0 }
 };
 
@@ -27,8 +20,7 @@ static aclError ask_pair(const struct shim_call *call, unsigned int command,
 	aclError err;
 
 	if (device_id == peer_id)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-				 "peerDeviceId: %d twice; " SAME_TEXT, peer_id);
+		return shim_fail(call, CAUSE_PEER_SAME);
 	err = shim_device_number(call, device_id, &peer.device);
 	if (!err)
 		err = shim_device_number(call, peer_id, &peer.peer);
@@ -57,8 +49,8 @@ static aclError ask_current(const struct shim_call *call, unsigned int command,
 aclError aclrtDeviceCanAccessPeer(int32_t *canAccessPeer, int32_t deviceId,
 				  int32_t peerDeviceId)
 {
-	const struct shim_call call = SHIM_CALL(ADDRESS(canAccessPeer), INT(deviceId),
-						INT(peerDeviceId));
+	const struct shim_call call = SHIM_CALL(ADDRESS(canAccessPeer), DEVICE(deviceId),
+						DEVICE(peerDeviceId));
 	struct npumem_device_info info;
 	uint32_t enabled = 0;
 	aclError err;
@@ -81,16 +73,17 @@ aclError aclrtDeviceCanAccessPeer(int32_t *canAccessPeer, int32_t deviceId,
 
 aclError aclrtDeviceEnablePeerAccess(int32_t peerDeviceId, uint32_t flags)
 {
-	const struct shim_call call = SHIM_CALL(INT(peerDeviceId), HEX(flags));
+	const struct shim_call call = SHIM_CALL(DEVICE(peerDeviceId), HEX(flags),
+						CURRENT_DEVICE);
 
 	if (flags)
-		return shim_fail(&call, ACL_ERROR_FEATURE_UNSUPPORTED, "flags: must be 0");
+		return shim_fail(&call, CAUSE_PEER_FLAGS);
 	return ask_current(&call, NPUMEM_PEER_ENABLE, peerDeviceId);
 }
 
 aclError aclrtDeviceDisablePeerAccess(int32_t peerDeviceId)
 {
-	const struct shim_call call = SHIM_CALL(INT(peerDeviceId));
+	const struct shim_call call = SHIM_CALL(DEVICE(peerDeviceId), CURRENT_DEVICE);
 
 	return ask_current(&call, NPUMEM_PEER_DISABLE, peerDeviceId);
 }
@@ -98,7 +91,7 @@ aclError aclrtDeviceDisablePeerAccess(int32_t peerDeviceId)
 aclError aclrtDevicePeerAccessStatus(int32_t deviceId, int32_t peerDeviceId,
 				     int32_t *status)
 {
-	const struct shim_call call = SHIM_CALL(INT(deviceId), INT(peerDeviceId),
+	const struct shim_call call = SHIM_CALL(DEVICE(deviceId), DEVICE(peerDeviceId),
 						ADDRESS(status));
 	uint32_t enabled = 0;
 	aclError err;

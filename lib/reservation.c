@@ -17,51 +17,27 @@
 /* How often another thread may take the place that was found. */
 #define ATTEMPTS 256
 
-static const struct shim_rule reserve_rules[] = {
-	{ EAGAIN, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: this process locks its memory (mlockall) and may not lock that much more; "
-	  "raise ulimit -l" },
-	{ ENOMEM, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: this process has no such range of addresses free; release some, or see "
-	  "ulimit -v and vm.max_map_count" },
-	{ EEXIST, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: other threads take every free range before it can be reserved; retry" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process has as many reservations as it may; reserve one large range instead "
-	  "of many, or raise the module's parameter max_reservations" },
+const struct shim_rule shim_reserve_rules[] = {
+	{ EAGAIN, CAUSE_ADDRESSES_LOCKED },
+	{ ENOMEM, CAUSE_ADDRESSES },
+	{ EEXIST, CAUSE_ADDRESSES_CONTENDED },
+	{ EMFILE, CAUSE_TOO_MANY_RESERVATIONS },
 	{ 0 }
 };
 
-#define EXPECT_TEXT \
-	"expectPtr: the range is not free in this process; pass NULL, or a free range"
-
 static const struct shim_rule expect_rules[] = {
-	{ EAGAIN, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: this process locks its memory (mlockall) and may not lock that much more; "
-	  "raise ulimit -l" },
-	{ EEXIST, ACL_ERROR_RT_PARAM_INVALID, EXPECT_TEXT },
-	{ EPERM, ACL_ERROR_RT_PARAM_INVALID, EXPECT_TEXT },
-	{ EINVAL, ACL_ERROR_RT_PARAM_INVALID, EXPECT_TEXT },
-	{ ERANGE, ACL_ERROR_RT_PARAM_INVALID,
-	  "expectPtr: the range is not wholly within the addresses a process can have" },
-	{ ENOMEM, ACL_ERROR_RT_MEMORY_ALLOCATION,
-	  "size: this process may not have that many more addresses; see ulimit -v and "
-	  "vm.max_map_count" },
-	{ EMFILE, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "this process has as many reservations as it may; reserve one large range instead "
-	  "of many, or raise the module's parameter max_reservations" },
+	{ EAGAIN, CAUSE_ADDRESSES_LOCKED },
+	{ EEXIST, CAUSE_EXPECT_TAKEN },
+	{ EPERM, CAUSE_EXPECT_TAKEN },
+	{ ERANGE, CAUSE_EXPECT_OUTSIDE },
+	{ ENOMEM, CAUSE_ADDRESSES },
+	{ EMFILE, CAUSE_TOO_MANY_RESERVATIONS },
 	{ 0 }
 };
 
 static const struct shim_rule release_rules[] = {
-	{ ENOENT, ACL_ERROR_RT_PARAM_INVALID,
-	  "virPtr: no reservation starts there, or it was released; pass what "
-	  "aclrtReserveMemAddress gave" },
-	{ EINVAL, ACL_ERROR_RT_PARAM_INVALID,
-	  "virPtr: no reservation starts there; pass what aclrtReserveMemAddress gave" },
-	{ EBUSY, ACL_ERROR_RT_DRV_INTERNAL_ERROR,
-	  "virPtr: memory is still mapped in the range; call aclrtUnmapMem for each mapping "
-	  "first" },
+	{ ENOENT, CAUSE_NO_RESERVATION },
+	{ EBUSY, CAUSE_STILL_MAPPED },
 	{ 0 }
 };
 
@@ -169,17 +145,13 @@ static aclError check_reserve(const struct shim_call *call, void *const *virPtr,
 	if (!virPtr)
 		return shim_null(call, "virPtr");
 	if (!size)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM,
-				 "size: must not be 0; it rounds up to 2 MiB");
+		return shim_fail(call, CAUSE_SIZE_ZERO);
 	if (flags > 1)
-		return shim_fail(call, ACL_ERROR_INVALID_PARAM, "flags: expected 0 or 1");
+		return shim_fail(call, CAUSE_RESERVE_FLAGS);
 	if (alignment)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "alignment: must be 0; the result is aligned to 2 MiB, and "
-				 "to 1 GiB from a size of 1 GiB on");
+		return shim_fail(call, CAUSE_ALIGNMENT);
 	if (expected & (align - 1))
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "expectPtr: must be a multiple of %zu for this size", align);
+		return shim_fail(call, CAUSE_EXPECT_MISALIGNED, align);
 	return ACL_SUCCESS;
 }
 
@@ -194,7 +166,7 @@ static aclError reserve_checked(const struct shim_call *call, void **virPtr,
 
 	/* Alignment included, it must not wrap around. */
 	if (size > SIZE_MAX / 2)
-		return shim_explain(call, reserve_rules, ENOMEM);
+		return shim_explain(call, shim_reserve_rules, ENOMEM);
 	length = (size + NPUMEM_GRANULE - 1) & ~(size_t)(NPUMEM_GRANULE - 1);
 	if (expected > UINTPTR_MAX - length)
 		return shim_explain(call, expect_rules, ERANGE);
@@ -208,7 +180,7 @@ static aclError reserve_checked(const struct shim_call *call, void **virPtr,
 	error = shim_reserve(fd, expected, length, &address);
 	shim_range_unlock();
 	if (error)
-		return shim_explain(call, expected ? expect_rules : reserve_rules, error);
+		return shim_explain(call, expected ? expect_rules : shim_reserve_rules, error);
 	*virPtr = (void *)address;
 	return ACL_SUCCESS;
 }
@@ -240,12 +212,9 @@ aclError aclrtReserveMemAddressNoUCMemory(void **virPtr, size_t size,
 	if (err)
 		return err;
 	if (!expectPtr)
-		return shim_fail(&call, ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
-				 "expectPtr: must be given; use aclrtReserveMemAddress to have "
-				 "an address chosen");
+		return shim_fail(&call, CAUSE_EXPECT_NULL);
 	if (size & (NPUMEM_GRANULE_1G - 1))
-		return shim_fail(&call, ACL_ERROR_RT_PARAM_INVALID,
-				 "size: must be a multiple of 1 GiB");
+		return shim_fail(&call, CAUSE_NOUC_SIZE);
 	return reserve_checked(&call, virPtr, size, (uintptr_t)expectPtr);
 }
 
@@ -275,9 +244,7 @@ aclError aclrtReleaseMemAddress(void *virPtr)
 		shim_range_remove(&shim_reservations, (uintptr_t)virPtr);
 	shim_range_unlock();
 	if (kind == SHIM_MALLOCED)
-		return shim_fail(&call, ACL_ERROR_RT_PARAM_INVALID,
-				 "virPtr: memory from aclrtMalloc, which is no reservation; free "
-				 "it with aclrtFree");
+		return shim_fail(&call, CAUSE_RELEASE_BLOCK);
 	if (kind == SHIM_IMPORTED)
 		return shim_fail(&call, CAUSE_RELEASE_IMPORTED);
 	return error ? shim_refuse(&call, release_rules, error) : ACL_SUCCESS;

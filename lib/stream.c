@@ -19,9 +19,7 @@ aclError shim_stream_check(const struct shim_call *call, aclrtStream stream)
 	if (error == ESTALE)
 		return shim_fail_inherited(call);
 	if (error || object.kind != SHIM_STREAM)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "stream: not a stream, or destroyed already; pass one from "
-				 "aclrtCreateStream, or NULL for the default stream");
+		return shim_fail(call, CAUSE_NO_SUCH_STREAM);
 	return ACL_SUCCESS;
 }
 
@@ -53,16 +51,14 @@ static aclError destroy(const struct shim_call *call, aclrtStream stream)
 	if (err)
 		return err;
 	if (shim_object_delete(stream))
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "stream: another thread destroyed it just now");
+		return shim_fail(call, CAUSE_STREAM_GONE);
 	return ACL_SUCCESS;
 }
 
 static aclError check_timeout(const struct shim_call *call, int32_t timeout)
 {
 	if (timeout < -1)
-		return shim_fail(call, ACL_ERROR_RT_PARAM_INVALID,
-				 "timeout: negative; pass milliseconds, or -1 to wait for ever");
+		return shim_fail(call, CAUSE_TIMEOUT);
 	return ACL_SUCCESS;
 }
 

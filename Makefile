@@ -36,7 +36,7 @@ libdir     := $(PREFIX)/lib/npumem
 includedir := $(PREFIX)/include/npumem
 pcdir      := $(PREFIX)/lib/pkgconfig
 sbindir    := $(PREFIX)/sbin
-mandir     := $(PREFIX)/share/man/man8
+mandir     := $(PREFIX)/share/man
 udevdir    := $(PREFIX)/lib/udev/rules.d
 sysusers   := $(PREFIX)/lib/sysusers.d
 
@@ -121,7 +121,7 @@ check:
 	@selftests/check
 
 # Installation. Each part can be had alone.
-parts := install-lib install-headers install-tools install-udev install-module
+parts := install-lib install-headers install-tools install-man install-udev install-module
 .PHONY: install $(parts) uninstall
 install: $(parts)
 
@@ -146,7 +146,23 @@ install-headers:
 install-tools: tools
 	$(call say,INSTALL,$(sbindir)/npumemctl)
 	$(Q)$(call put,755,build/tools/npumemctl,$(sbindir)/npumemctl)
-	$(Q)$(call put,644,tools/man/npumemctl.8,$(mandir)/npumemctl.8)
+
+# A page has the name of its first call, and links for the others that it is about.
+man_pages := $(wildcard lib/man/*.3 tools/man/*.[478])
+man_file   = $(mandir)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+
+# $(call for_man_links,COMMAND) - a shell command, run for each $$link to a $$page
+for_man_links = for page in lib/man/*.3; do \
+	tools/man/page names "$$page" | sed 1d | while read -r name; do \
+		page=$${page\#\#*/} link='$(DESTDIR)$(mandir)/man3'/"$$name.3"; \
+		$(1) || exit; \
+	done || exit; \
+done
+
+install-man:
+	$(call say,INSTALL,$(mandir))
+	$(Q)$(foreach page,$(man_pages),$(call put,644,$(page),$(call man_file,$(page))) &&) :
+	$(Q)$(call for_man_links,ln -sfn "$$page" "$$link")
 
 # The node belongs to a group of its own, made here unless we fill a package.
 install-udev:
@@ -164,7 +180,8 @@ install-module: module
 	$(Q)[ -n '$(DESTDIR)' ] || depmod '$(call kernel_release,$(KDIR))'
 
 uninstall:
-	$(Q)$(call remove,$(sbindir)/npumemctl $(mandir)/npumemctl.8 \
+	$(Q)$(call for_man_links,rm -f "$$link")
+	$(Q)$(call remove,$(sbindir)/npumemctl $(foreach page,$(man_pages),$(call man_file,$(page))) \
 		$(pcdir)/npumem-ascendcl.pc $(libdir)/libascendcl.so \
 		$(udevdir)/60-npumem.rules $(sysusers)/npumem.conf)
 	$(Q)rm -rf '$(DESTDIR)$(includedir)'

@@ -137,18 +137,30 @@ static inline void process_note(pid_t old, pid_t new)
 	}
 }
 
-/* For a test's end, however it came about. */
+/*
+ * For a test's end, however it came about. All are killed before any is waited
+ * for: the first process of a pid namespace ends after the others are reaped.
+ */
 static inline void process_end_all(void)
 {
-	int i;
+	int i, left;
 
-	for (i = 0; i < PROCESS_MAX; i++) {
-		if (!process_running[i])
-			continue;
-		kill(process_running[i], SIGKILL);
-		waitpid(process_running[i], NULL, __WALL);
-		process_running[i] = 0;
-	}
+	for (i = 0; i < PROCESS_MAX; i++)
+		if (process_running[i])
+			kill(process_running[i], SIGKILL);
+	do {
+		left = 0;
+		for (i = 0; i < PROCESS_MAX; i++) {
+			if (!process_running[i])
+				continue;
+			if (waitpid(process_running[i], NULL, WNOHANG | __WALL))
+				process_running[i] = 0;
+			else
+				left++;
+		}
+		if (left)
+			pause_ms(1);
+	} while (left);
 }
 
 /* Starts a process with clone3 flags and, unless 0, a pid of the caller's choice. */

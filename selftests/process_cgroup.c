@@ -2,11 +2,11 @@
 /* Device memory of system RAM counts for the cgroup of whoever allocated it. */
 #include <sys/stat.h>
 
+#include "npumem_cgroup.h"
 #include "npumem_client.h"
 
 #include "kselftest_harness.h"
 
-#define ROOT	"/sys/fs/cgroup"
 #define LIMIT	(64 * MIB)
 /* What a process and per-CPU batches of charges may weigh besides. */
 #define SLACK	(6 * MIB)
@@ -18,52 +18,16 @@ FIXTURE(cgroup)
 	char path[128];
 };
 
-static int group_write(const char *group, const char *file, const char *text)
-{
-	char path[256];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s/%s", group, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
-	close(fd);
-	return ret;
-}
-
-/* The number in a file, or the one behind @key in it; ~0 if there is none. */
-static __u64 group_read(const char *group, const char *file, const char *key)
-{
-	unsigned long long value = ~0ULL;
-	char path[256], line[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", group, file);
-	f = fopen(path, "re");
-	if (!f)
-		return ~0ULL;
-	while (fgets(line, sizeof(line), f)) {
-		if (!key && sscanf(line, "%llu", &value) == 1)
-			break;
-		if (key && !strncmp(line, key, strlen(key)) && line[strlen(key)] == ' ' &&
-		    sscanf(line + strlen(key), "%llu", &value) == 1)
-			break;
-	}
-	fclose(f);
-	return value;
-}
-
 FIXTURE_SETUP(cgroup)
 {
 	char text[32];
 
-	if (access(ROOT "/cgroup.controllers", R_OK) || geteuid())
-		SKIP(return, "needs root and cgroup v2 at " ROOT);
-	group_write(ROOT, "cgroup.subtree_control", "+memory");
+	if (access(GROUP_ROOT "/cgroup.controllers", R_OK) || geteuid())
+		SKIP(return, "needs root and cgroup v2 at " GROUP_ROOT);
+	group_write(GROUP_ROOT, "cgroup.subtree_control", "+memory");
 	ASSERT_TRUE(watch_start(&self->watch));
 	ASSERT_LT(2 * LIMIT, npumem_free_bytes(self->watch.fd, 0));
-	snprintf(self->path, sizeof(self->path), ROOT "/npumem-test-%d", getpid());
+	snprintf(self->path, sizeof(self->path), GROUP_ROOT "/npumem-test-%d", getpid());
 	ASSERT_EQ(0, mkdir(self->path, 0755));
 	snprintf(text, sizeof(text), "%llu", LIMIT);
 	if (group_write(self->path, "memory.max", text))

@@ -43,17 +43,19 @@
 /* The driver */
 #define CAUSE_NODE_MISSING \
 	CAUSE(ACL_ERROR_RT_NO_DEVICE, "/dev/npumem does not exist", \
-	      "load the module as root: `npumemctl load` (or `insmod npumem.ko`)")
+	      "load the module as root: `npumemctl load` (or `insmod npumem.ko`), and in a " \
+	      "container have the device passed in (--device /dev/npumem)")
 #define CAUSE_NODE_DEAD \
 	CAUSE(ACL_ERROR_RT_NO_DEVICE, "/dev/npumem has no driver behind it", \
 	      "load the module as root: `npumemctl load` (or `insmod npumem.ko`)")
 #define CAUSE_NODE_MODE \
 	CAUSE(ACL_ERROR_RT_NO_DEVICE, "no permission to open /dev/npumem", \
 	      "have this user added to the group that owns the device node " \
-	      "(`ls -l /dev/npumem`) and log in again")
+	      "(`ls -l /dev/npumem`) and log in again, or a container's user " \
+	      "(--group-add and the group's number)")
 #define CAUSE_NODE_DENIED \
 	CAUSE(ACL_ERROR_RT_NO_DEVICE, "the system does not let this process open /dev/npumem", \
-	      "in a container, have the device passed in")
+	      "in a container have the device passed in (--device /dev/npumem)")
 #define CAUSE_PROCESS_FILES \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
 	      "this process has too many open files to open /dev/npumem", \

@@ -40,7 +40,7 @@ mandir     := $(PREFIX)/share/man
 udevdir    := $(PREFIX)/lib/udev/rules.d
 sysusers   := $(PREFIX)/lib/sysusers.d
 
-.PHONY: all lib tools module modules demo demo-programs check vm bench-calls clean distclean help
+.PHONY: all lib tools module modules demo demo-programs check vm bench-calls bench-shim clean distclean help
 all: lib tools module
 
 lib:
@@ -111,10 +111,11 @@ demo:
 	@tools/vm/vm run -- build/demo/demo
 
 # MIB=2: the size of the memory.
-bench-calls:
-	@{ tools/packages install build module vm && $(MAKE) tools modules KERNELS='$(KERNEL)' && \
+bench-calls bench-shim: bench-%:
+	@{ tools/packages install build module vm && $(MAKE) lib tools modules KERNELS='$(KERNEL)' && \
 		$(MAKE) -C tools bench; } </dev/null >&2
-	@tools/vm/vm run --icount -- build/bench/calls $(MIB)
+	@tools/vm/vm run --icount -- build/bench/$* $(MIB)
+	@[ $* != shim ] || { echo; echo 'lines of code'; tools/bench/lines lib/*.[ch]; }
 
 check:
 	@tools/packages install build vm module check >&2
@@ -220,7 +221,9 @@ Try, in a virtual machine; as root these install the Debian packages they need
   make vm RUN='COMMAND'
                     a command in it: the current folder is at the same path.
                     KERNEL=6.1|6.12, MEM=4G, CPUS=2, DEVICES=2, TIMEOUT=seconds
-  make bench-calls  instructions per call that shares memory; MIB=2
+  make bench-calls  instructions per request that shares memory; MIB=2
+  make bench-shim   instructions per AscendCL call, those that the library
+                    adds, and the library's lines of code
   make check        static checks and all tests, on both kernels
 
 Variables: V=1 shows the commands, W=1 more warnings in the module,

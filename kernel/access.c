@@ -14,13 +14,15 @@
 /**
  * struct npumem_change - what SET_ACCESS asks for
  * @first: first address
- * @last: last address
+ * @length: bytes, as the caller gave it
+ * @last: last address that this means, as long as map_lock is held
  * @told: locations that something is said about
  * @rights: their rights from now on
  * @fresh: spans for splitting at either end, used up by need
  */
 struct npumem_change {
 	unsigned long first;
+	u64 length;
 	unsigned long last;
 	u64 told;
 	struct npumem_rights rights;
@@ -82,7 +84,7 @@ static int npumem_change_read(struct npumem_change *change,
 	    check_add_overflow(arg->address, arg->length - 1, &last))
 		return -EADDRNOTAVAIL;
 	change->first = arg->address;
-	change->last = last | ~NPUMEM_CHUNK_MASK;
+	change->length = arg->length;
 
 	entries = memdup_user(u64_to_user_ptr(arg->entries),
 			      array_size(arg->count, sizeof(*entries)));
@@ -117,6 +119,9 @@ static int npumem_change_reachable(struct npumem_client *client,
 	u32 owner = mapping->memory->device->id;
 	unsigned int id;
 
+	/* All devices reach the host. */
+	if (owner == NPUMEM_HOST)
+		return 0;
 	for_each_set_bit(id, &devices, NPUMEM_MAX_DEVICES) {
 		if (id != mapping->device && id != owner &&
 		    !npumem_peer_linked(client, id, owner))
@@ -126,17 +131,36 @@ static int npumem_change_reachable(struct npumem_client *client,
 }
 
 /*
+ * The last address. From the start of a mapping on, the bytes its memory was
+ * asked for with are all of it: who has 1 GiB for less of them need not know.
+ */
+static unsigned long npumem_change_last_locked(struct npumem_client *client,
+					       const struct npumem_change *change)
+{
+	struct npumem_mapping *mapping;
+	struct npumem_span *span;
+
+	span = npumem_span_first(client, change->first, change->first);
+	mapping = span ? span->mapping : NULL;
+	if (mapping && mapping->first == change->first &&
+	    mapping->memory->requested == change->length)
+		return mapping->last;
+	return (change->first + change->length - 1) | ~NPUMEM_CHUNK_MASK;
+}
+
+/*
  * Can the change be made? 0 if nothing would change, 1 if something would, or
  * the errno that refuses it.
  */
 static int npumem_change_check_locked(struct npumem_client *client,
-				      const struct npumem_change *change)
+				      struct npumem_change *change)
 {
 	unsigned long next = change->first;
 	struct npumem_span *span;
 	int ret, changes = 0;
 
 	lockdep_assert_held(&client->map_lock);
+	change->last = npumem_change_last_locked(client, change);
 	for (span = npumem_span_first(client, change->first, change->last);
 	     span; span = npumem_span_next(span, change->last)) {
 		if (span->mapping->dying || span->it.start > next)

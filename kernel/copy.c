@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Copies and fills made under a device: by the kernel's own mapping of the
+ * Copies and fills made under a device, or in the host's memory: by the kernel's own mapping of the
  * pages, so that an address that is unmapped meanwhile, by another thread,
  * is an error and not a signal, and so that the rights of devices other than
  * the mapping's own hold too.
@@ -19,7 +19,7 @@
  * @address: where it begins
  * @length: bytes
  * @write: it is the destination
- * @is_device: it is device memory
+ * @is_device: it is memory of a device, or of the host, that we handed out
  */
 struct npumem_side {
 	u64 address;
@@ -44,9 +44,17 @@ struct npumem_piece {
 	unsigned long after;
 };
 
+/* Does the device, if there is one, reach the memory? */
+static bool npumem_reaches(struct npumem_client *client, u32 device, u32 owner)
+{
+	return owner == NPUMEM_HOST || owner == device ||
+	       npumem_peer_enabled(client, device, owner);
+}
+
 /*
- * May the device access the span? With rights of its own; or with those of the
- * mapping's device, where it has the memory or a link to the device that has.
+ * May the device access the span? With rights of its own; with those of the
+ * mapping's device, where it reaches the memory; or, to the host's memory, with
+ * those of the host, for which it takes no device.
  */
 static int npumem_span_permit(struct npumem_client *client,
 			      const struct npumem_span *span, u32 device,
@@ -56,12 +64,18 @@ static int npumem_span_permit(struct npumem_client *client,
 	u32 own = span->mapping->device;
 	u32 owner = span->mapping->memory->device->id;
 
+	if (device == NPUMEM_DEVICE_NONE && own != NPUMEM_HOST)
+		return -ENOTCONN;
 	if (READ_ONCE(span->mapping->memory->device->gone))
 		return -ENODEV;
+	if (owner == NPUMEM_HOST && rights & NPUMEM_RIGHTS_HOST)
+		return 0;
+	if (device == NPUMEM_DEVICE_NONE)
+		return write ? -EROFS : -EPERM;
 	if (rights & NPUMEM_RIGHTS_DEVICE(device))
 		return 0;
 	if (rights & NPUMEM_RIGHTS_DEVICE(own) &&
-	    (device == owner || npumem_peer_enabled(client, device, owner)))
+	    npumem_reaches(client, device, owner))
 		return 0;
 	return write ? -EROFS : -EPERM;
 }
@@ -71,6 +85,7 @@ static int npumem_side_check(struct npumem_client *client,
 			     struct npumem_side *side, u32 device)
 {
 	u64 next = side->address, last;
+	struct npumem_reservation *reservation;
 	struct npumem_span *span;
 	bool wraps;
 	int ret;
@@ -79,12 +94,14 @@ static int npumem_side_check(struct npumem_client *client,
 	if (wraps)
 		last = U64_MAX;
 	down_read(&client->map_lock);
-	side->is_device = npumem_reservation_find(client, next, last);
+	reservation = npumem_reservation_find(client, next, last);
+	side->is_device = reservation;
 	ret = wraps ? -EFAULT : 0;
 	if (!side->is_device)
 		goto out;
 	ret = -ENOTCONN;
-	if (device == NPUMEM_DEVICE_NONE)
+	if (device == NPUMEM_DEVICE_NONE &&
+	    reservation->device != NPUMEM_HOST)
 		goto out;
 	for (span = npumem_span_first(client, next, last); span;
 	     span = npumem_span_next(span, last)) {

@@ -13,9 +13,20 @@
 
 static struct dentry *npumem_debugfs;
 
+#define NPUMEM_DEVICE_TEXT	11
+
+static const char *npumem_device_text(char *text, u32 id)
+{
+	if (id == NPUMEM_HOST)
+		return "host";
+	snprintf(text, NPUMEM_DEVICE_TEXT, "%u", id);
+	return text;
+}
+
 static void npumem_show_handles(struct seq_file *m,
 				struct npumem_client *client)
 {
+	char device[NPUMEM_DEVICE_TEXT], owner[NPUMEM_DEVICE_TEXT];
 	struct npumem_handle *handle;
 	unsigned long id;
 
@@ -23,9 +34,10 @@ static void npumem_show_handles(struct seq_file *m,
 	xa_for_each(&client->handles, id, handle) {
 		struct npumem_memory *memory = handle->memory;
 
-		seq_printf(m, "  handle %lu memory %llu bytes %llu device %u owner-device %u references %u%s%s\n",
+		seq_printf(m, "  handle %lu memory %llu bytes %llu device %s owner-device %s references %u%s%s\n",
 			   id, memory->serial, npumem_memory_length(memory),
-			   handle->device, memory->device->id,
+			   npumem_device_text(device, handle->device),
+			   npumem_device_text(owner, memory->device->id),
 			   handle->references,
 			   READ_ONCE(memory->share) ? " exported" : "",
 			   handle->imported ? " imported" : "");
@@ -38,15 +50,16 @@ static void npumem_show_handles(struct seq_file *m,
 static void npumem_show_mappings(struct seq_file *m,
 				 struct npumem_client *client)
 {
+	char device[NPUMEM_DEVICE_TEXT];
 	struct npumem_span *span;
 
 	down_read(&client->map_lock);
 	for (span = npumem_span_first(client, 0, ULONG_MAX); span;
 	     span = npumem_span_next(span, ULONG_MAX)) {
-		seq_printf(m, "  span 0x%lx-0x%lx memory %llu device %u cpu %c%c\n",
+		seq_printf(m, "  span 0x%lx-0x%lx memory %llu device %s cpu %c%c\n",
 			   span->it.start, span->it.last + 1,
 			   span->mapping->memory->serial,
-			   span->mapping->device,
+			   npumem_device_text(device, span->mapping->device),
 			   npumem_span_cpu_reads(span) ? 'r' : '-',
 			   npumem_span_cpu_writes(span) ? 'w' : '-');
 		/* This is called again with a larger buffer. */

@@ -83,6 +83,21 @@ struct npumem_device *npumem_device_get(u32 id)
 	return device ?: ERR_PTR(-ENODEV);
 }
 
+/* Returns a device with one reference, which nobody finds yet, or NULL. */
+struct npumem_device *npumem_device_new(u32 id, int nid, u64 capacity)
+{
+	struct npumem_device *device;
+
+	device = kzalloc(sizeof(*device), GFP_KERNEL);
+	if (!device)
+		return NULL;
+	kref_init(&device->ref);
+	device->id = id;
+	device->nid = nid;
+	device->capacity = capacity & ~(NPUMEM_GRANULE - 1);
+	return device;
+}
+
 struct npumem_device *npumem_device_hold(struct npumem_device *device)
 {
 	kref_get(&device->ref);
@@ -108,7 +123,8 @@ int npumem_ioctl_device_info(struct npumem_call *call)
 	struct npumem_device_info *arg = call->arg;
 	struct npumem_device *device;
 
-	device = npumem_device_get(arg->device);
+	device = arg->device == NPUMEM_DEVICE_NONE ?
+		 npumem_host_get() : npumem_device_get(arg->device);
 	if (IS_ERR(device))
 		return PTR_ERR(device);
 	arg->flags = device->is_virtual ? NPUMEM_DEVICE_VIRTUAL : 0;
@@ -218,14 +234,10 @@ static int npumem_device_probe(struct platform_device *pdev)
 	if (!config || pdev->id < 0 || pdev->id >= NPUMEM_MAX_DEVICES ||
 	    strcmp(pdev->name, "npumem"))
 		return -EINVAL;
-	device = kzalloc(sizeof(*device), GFP_KERNEL);
+	device = npumem_device_new(pdev->id, config->nid, config->capacity);
 	if (!device)
 		return -ENOMEM;
-	kref_init(&device->ref);
-	device->id = pdev->id;
-	device->nid = config->nid;
 	device->is_virtual = config->is_virtual;
-	device->capacity = config->capacity;
 	platform_set_drvdata(pdev, device);
 
 	mutex_lock(&npumem_devices_lock);

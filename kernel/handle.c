@@ -314,7 +314,7 @@ int npumem_ioctl_memory_info(struct npumem_call *call)
 	arg->location_type = memory->location_type;
 	arg->location_id = memory->location_id;
 	arg->attr = memory->attr;
-	arg->device = handle->device;
+	arg->device = npumem_device_number(handle->device);
 	arg->requested = memory->requested;
 	arg->length = npumem_memory_length(memory);
 	arg->references = handle->references;

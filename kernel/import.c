@@ -40,12 +40,16 @@ static int npumem_import_permit(struct npumem_share *share, struct pid *tgid)
 	return left ? 0 : -EPERM;
 }
 
-/* A device other than the memory's gets peer access to it, if that is wanted. */
+/*
+ * A device other than the memory's gets peer access to it, if that is wanted.
+ * All devices reach the host.
+ */
 static int npumem_import_handle(struct npumem_call *call,
 				struct npumem_memory *memory)
 {
 	struct npumem_import *arg = call->arg;
-	bool link = arg->device != memory->device->id &&
+	u32 owner = memory->device->id;
+	bool link = arg->device != owner && owner != NPUMEM_HOST &&
 		    !(arg->flags & NPUMEM_IMPORT_NO_PEER);
 	int ret;
 

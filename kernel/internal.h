@@ -38,6 +38,7 @@
 #include "compat.h"
 #include <npumem.h>
 
+struct attribute_group;
 struct file;
 struct seq_file;
 struct vm_area_struct;
@@ -70,9 +71,9 @@ extern bool npumem_pmd_entries;
  */
 
 /**
- * struct npumem_device - one bound NPU
+ * struct npumem_device - one bound NPU, or the host
  * @ref: held by the binding, by each memory of the device, by callers
- * @id: the number user space knows it by
+ * @id: the number user space knows it by, or NPUMEM_HOST
  * @nid: node its memory comes from, or NUMA_NO_NODE
  * @is_virtual: a slice of a card, whose memory cannot be exported
  * @gone: unbound; set before the mappings are zapped, never cleared. Faults
@@ -94,9 +95,30 @@ struct npumem_device {
 int npumem_devices_init(void);
 void npumem_devices_exit(void);
 unsigned int npumem_device_count(void);
+struct npumem_device *npumem_device_new(u32 id, int nid, u64 capacity);
 struct npumem_device *npumem_device_get(u32 id);
 struct npumem_device *npumem_device_hold(struct npumem_device *device);
 void npumem_device_put(struct npumem_device *device);
+
+/*
+ * host.c
+ */
+
+/* The host's id among devices. */
+#define NPUMEM_HOST	63
+
+/* What user space is told in place of a device's id. */
+static inline u32 npumem_device_number(u32 id)
+{
+	return id == NPUMEM_HOST ? NPUMEM_DEVICE_NONE : id;
+}
+
+extern const struct attribute_group *npumem_host_groups[];
+
+int npumem_host_init(void);
+void npumem_host_exit(void);
+struct npumem_device *npumem_host_get(void);
+int npumem_host_node(u32 id, int *nid);
 
 /*
  * pool.c: where a device's physical memory comes from
@@ -104,9 +126,8 @@ void npumem_device_put(struct npumem_device *device);
 
 int npumem_pool_charge(struct npumem_device *device, u64 length);
 void npumem_pool_uncharge(struct npumem_device *device, u64 length);
-bool npumem_pool_can(unsigned long nr_chunks);
-int npumem_pool_alloc(struct npumem_device *device, struct page **chunks,
-		      unsigned long nr_chunks);
+bool npumem_pool_can(int nid, unsigned long nr_chunks);
+int npumem_pool_alloc(int nid, struct page **chunks, unsigned long nr_chunks);
 void npumem_pool_free(struct page **chunks, unsigned long nr_chunks);
 
 /*
@@ -152,7 +173,7 @@ static inline u64 npumem_memory_length(const struct npumem_memory *memory)
 }
 
 struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
-					  u64 requested, u64 granule);
+					  int nid, u64 requested, u64 granule);
 struct npumem_memory *npumem_memory_hold(struct npumem_memory *memory);
 void npumem_memory_put(struct npumem_memory *memory);
 
@@ -334,7 +355,7 @@ int npumem_respond(struct npumem_call *call);
  * @references: how many frees it takes
  * @links: imports that came for peer access to the memory's device: the first
  *         one enabled it
- * @device: the device that uses the memory through it
+ * @device: the device that uses the memory through it, or NPUMEM_HOST
  * @imported: not allocated by this client
  */
 struct npumem_handle {
@@ -368,7 +389,7 @@ void npumem_handles_drop_all(struct npumem_client *client, int device);
  * @client: whose
  * @vmas: VMAs that refer to it: one, and for a moment two while the kernel
  *        tries an mremap() that is refused
- * @device: the device of its first mapping, or -1
+ * @device: the device of its first mapping, which may be NPUMEM_HOST, or -1
  * @mappings: mappings in it, dying ones included; each keeps the struct
  * @released: is being given back by NPUMEM_RELEASE, takes no mappings
  * @closed: the VMA is gone and it is out of the tree: the last mapping frees it
@@ -427,7 +448,7 @@ struct npumem_span {
  * @reservation: where
  * @first: first address
  * @last: last address
- * @device: the device that uses the memory through it
+ * @device: the device that uses the memory through it, or NPUMEM_HOST
  * @imported: the handle was
  * @dying: being taken down: faults fail, the addresses are not free yet
  */

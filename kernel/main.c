@@ -215,7 +215,8 @@ static int npumem_node_init(void)
 	ret = cdev_add(&npumem_cdev, npumem_devt, 1);
 	if (ret)
 		goto err_class;
-	node = device_create(&npumem_class, NULL, npumem_devt, NULL, "npumem");
+	node = device_create_with_groups(&npumem_class, NULL, npumem_devt, NULL,
+					 npumem_host_groups, "npumem");
 	if (IS_ERR(node)) {
 		ret = PTR_ERR(node);
 		goto err_cdev;
@@ -250,9 +251,12 @@ static int __init npumem_init(void)
 	ret = npumem_clients_init();
 	if (ret)
 		goto err_shares;
-	ret = npumem_devices_init();
+	ret = npumem_host_init();
 	if (ret)
 		goto err_clients;
+	ret = npumem_devices_init();
+	if (ret)
+		goto err_host;
 	npumem_debugfs_init();
 	ret = npumem_node_init();
 	if (ret)
@@ -262,6 +266,8 @@ static int __init npumem_init(void)
 err_devices:
 	npumem_debugfs_exit();
 	npumem_devices_exit();
+err_host:
+	npumem_host_exit();
 err_clients:
 	npumem_clients_exit();
 err_shares:
@@ -276,6 +282,7 @@ static void __exit npumem_exit(void)
 	npumem_debugfs_exit();
 	npumem_devices_exit();
 	npumem_clients_exit();
+	npumem_host_exit();
 	npumem_shares_exit();
 }
 

@@ -340,7 +340,7 @@ int npumem_ioctl_range(struct npumem_call *call)
 	span = npumem_span_first(client, arg->address, arg->address);
 	if (span && !span->mapping->dying) {
 		mapping = span->mapping;
-		arg->device = mapping->device;
+		arg->device = npumem_device_number(mapping->device);
 		arg->address = mapping->first;
 		arg->length = mapping->last - mapping->first + 1;
 		arg->location_type = mapping->memory->location_type;

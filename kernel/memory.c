@@ -15,7 +15,8 @@ static atomic64_t npumem_serial = ATOMIC64_INIT(0);
 
 /**
  * npumem_memory_alloc() - allocate zeroed physical memory
- * @device: on which device
+ * @device: on which device; charged
+ * @nid: the node it must come from, or NUMA_NO_NODE
  * @requested: bytes asked for
  * @granule: what to round it up to, a power of two
  *
@@ -24,7 +25,7 @@ static atomic64_t npumem_serial = ATOMIC64_INIT(0);
  * -ENOSPC, -ENOMEM, -EINTR.
  */
 struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
-					  u64 requested, u64 granule)
+					  int nid, u64 requested, u64 granule)
 {
 	struct npumem_memory *memory;
 	unsigned long nr_chunks;
@@ -42,13 +43,13 @@ struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
 	if (ret)
 		return ERR_PTR(ret);
 	ret = -ENOMEM;
-	if (!npumem_pool_can(nr_chunks))
+	if (!npumem_pool_can(nid, nr_chunks))
 		goto err_uncharge;
 	memory = kvzalloc(struct_size(memory, chunks, nr_chunks),
 			  GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!memory)
 		goto err_uncharge;
-	ret = npumem_pool_alloc(device, memory->chunks, nr_chunks);
+	ret = npumem_pool_alloc(nid, memory->chunks, nr_chunks);
 	if (ret)
 		goto err_free;
 
@@ -100,28 +101,50 @@ void npumem_memory_put(struct npumem_memory *memory)
 	kref_put(&memory->ref, npumem_memory_release);
 }
 
+/* Where a memory is to be: the device with a reference, and the node. */
+static struct npumem_device *npumem_place(const struct npumem_alloc *arg,
+					  int *nid)
+{
+	struct npumem_device *device;
+	int ret;
+
+	*nid = NUMA_NO_NODE;
+	switch (arg->location_type) {
+	case NPUMEM_LOCATION_DEVICE:
+		device = npumem_device_get(arg->location_id);
+		if (!IS_ERR(device))
+			*nid = device->nid;
+		return device;
+	case NPUMEM_LOCATION_HOST:
+		if (arg->location_id)
+			return ERR_PTR(-EINVAL);
+		break;
+	case NPUMEM_LOCATION_HOST_NUMA:
+		ret = npumem_host_node(arg->location_id, nid);
+		if (ret)
+			return ERR_PTR(ret);
+		break;
+	default:
+		return ERR_PTR(-EINVAL);
+	}
+	if (arg->flags & NPUMEM_ALLOC_1G)
+		return ERR_PTR(-EOPNOTSUPP);
+	return npumem_host_get();
+}
+
 int npumem_ioctl_alloc(struct npumem_call *call)
 {
 	struct npumem_alloc *arg = call->arg;
 	struct npumem_memory *memory;
 	struct npumem_device *device;
-	int ret;
+	int nid, ret;
 
 	if (arg->flags & ~NPUMEM_ALLOC_1G || arg->__reserved || !arg->length)
 		return -EINVAL;
-	switch (arg->location_type) {
-	case NPUMEM_LOCATION_DEVICE:
-		break;
-	case NPUMEM_LOCATION_HOST:
-	case NPUMEM_LOCATION_HOST_NUMA:
-		return -EOPNOTSUPP;
-	default:
-		return -EINVAL;
-	}
-	device = npumem_device_get(arg->location_id);
+	device = npumem_place(arg, &nid);
 	if (IS_ERR(device))
 		return PTR_ERR(device);
-	memory = npumem_memory_alloc(device, arg->length,
+	memory = npumem_memory_alloc(device, nid, arg->length,
 				     arg->flags & NPUMEM_ALLOC_1G ?
 				     NPUMEM_GRANULE_1G : NPUMEM_GRANULE);
 	npumem_device_put(device);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pools: where a device's physical memory comes from. There is one kind, the
- * host's RAM in compound pages of one granule, charged to the memory cgroup
+ * Pools: where the physical memory of a device, or of the host, comes from.
+ * There is one kind, the host's RAM in compound pages of one granule, charged to the memory cgroup
  * of the process that allocates.
  */
 #include <linux/gfp.h>
@@ -50,41 +50,43 @@ void npumem_pool_uncharge(struct npumem_device *device, u64 length)
 
 /**
  * npumem_pool_can() - is it worth trying to allocate so much?
+ * @nid: on which node, or NUMA_NO_NODE
  * @nr_chunks: how many chunks
  *
  * Lets what cannot succeed fail before reclaim has evicted all others for it.
  */
-bool npumem_pool_can(unsigned long nr_chunks)
+bool npumem_pool_can(int nid, unsigned long nr_chunks)
 {
+	if (nid != NUMA_NO_NODE &&
+	    nr_chunks > node_present_pages(nid) >> NPUMEM_CHUNK_ORDER)
+		return false;
 	return nr_chunks <= (unsigned long)max(si_mem_available(), 0L) >>
 			    NPUMEM_CHUNK_ORDER;
 }
 
 /**
  * npumem_pool_alloc() - get zeroed chunks
- * @device: of which device; charged by the caller
+ * @nid: the node they must come from, or NUMA_NO_NODE
  * @chunks: filled with the chunks; partly so on failure
  * @nr_chunks: how many
  *
  * Context: process context, sleeps. Ends early on a fatal signal.
  * Return: 0, -ENOMEM or -EINTR; on failure nothing is left allocated.
  */
-int npumem_pool_alloc(struct npumem_device *device, struct page **chunks,
-		      unsigned long nr_chunks)
+int npumem_pool_alloc(int nid, struct page **chunks, unsigned long nr_chunks)
 {
 	gfp_t gfp = NPUMEM_POOL_GFP;
 	unsigned long i;
 	int ret;
 
-	if (device->nid != NUMA_NO_NODE)
+	if (nid != NUMA_NO_NODE)
 		gfp |= __GFP_THISNODE;
 	for (i = 0; i < nr_chunks; i++) {
 		ret = -EINTR;
 		if (fatal_signal_pending(current))
 			goto err;
 		ret = -ENOMEM;
-		chunks[i] = alloc_pages_node(device->nid, gfp,
-					     NPUMEM_CHUNK_ORDER);
+		chunks[i] = alloc_pages_node(nid, gfp, NPUMEM_CHUNK_ORDER);
 		if (!chunks[i])
 			goto err;
 		cond_resched();

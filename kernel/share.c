@@ -323,7 +323,7 @@ int npumem_ioctl_share_info(struct npumem_call *call)
 	/* After exec() it is the same process, and may still let others in. */
 	arg->exporter = npumem_pid_alive(share->exporter) ?
 			pid_nr(share->exporter) : 0;
-	arg->device = memory->device->id;
+	arg->device = npumem_device_number(memory->device->id);
 	npumem_memory_put(memory);
 	npumem_share_put(share);
 	return npumem_respond(call);

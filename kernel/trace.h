@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Tracepoints: what happens to memories, and between whom. Processes go by
- * their number in the initial pid namespace, memories by serial number; the
- * tokens of shares are never recorded.
+ * their number in the initial pid namespace, memories by serial number, the host
+ * as device -1; the tokens of shares are never recorded.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM npumem
@@ -21,15 +21,16 @@ DECLARE_EVENT_CLASS(npumem_memory,
 		    TP_ARGS(memory),
 		    TP_STRUCT__entry(__field(u64, serial)
 				     __field(u64, length)
-				     __field(unsigned int, device)
+				     __field(int, device)
 				     __field(pid_t, pid)
 		    ),
 		    TP_fast_assign(__entry->serial = memory->serial;
 				   __entry->length = npumem_memory_length(memory);
-				   __entry->device = memory->device->id;
+				   __entry->device =
+					npumem_device_number(memory->device->id);
 				   __entry->pid = task_tgid_nr(current);
 		    ),
-		    TP_printk("pid=%d memory=%llu bytes=%llu device=%u",
+		    TP_printk("pid=%d memory=%llu bytes=%llu device=%d",
 			      __entry->pid, __entry->serial,
 			      __entry->length, __entry->device)
 );
@@ -112,16 +113,17 @@ DECLARE_EVENT_CLASS(npumem_mapping,
 		    TP_STRUCT__entry(__field(u64, serial)
 				     __field(unsigned long, first)
 				     __field(unsigned long, last)
-				     __field(unsigned int, device)
+				     __field(int, device)
 				     __field(pid_t, pid)
 		    ),
 		    TP_fast_assign(__entry->serial = mapping->memory->serial;
 				   __entry->first = mapping->first;
 				   __entry->last = mapping->last;
-				   __entry->device = mapping->device;
+				   __entry->device =
+					npumem_device_number(mapping->device);
 				   __entry->pid = task_tgid_nr(current);
 		    ),
-		    TP_printk("pid=%d memory=%llu address=0x%lx bytes=%lu device=%u",
+		    TP_printk("pid=%d memory=%llu address=0x%lx bytes=%lu device=%d",
 			      __entry->pid, __entry->serial, __entry->first,
 			      __entry->last - __entry->first + 1,
 			      __entry->device)

@@ -67,7 +67,22 @@ static aclError check_place(const struct shim_call *call,
 	*huge = places & HUGE_1G;
 	if (*huge && !on_device)
 		return shim_fail(call, CAUSE_HOST_1G, attr);
+	if (type == ACL_MEM_LOCATION_TYPE_HOST && prop->location.id)
+		return shim_fail(call, CAUSE_HOST_ID);
 	return ACL_SUCCESS;
+}
+
+/* More than there can be is refused, but not before the node was looked at. */
+bool shim_is_node(uint32_t node)
+{
+	struct npumem_alloc alloc = {
+		.size = sizeof(alloc),
+		.location_type = NPUMEM_LOCATION_HOST_NUMA,
+		.location_id = node,
+		.length = UINT64_MAX,
+	};
+
+	return shim_try(NPUMEM_ALLOC, &alloc) != ENXIO;
 }
 
 aclError aclrtMemGetAllocationGranularity(aclrtPhysicalMemProp *prop,
@@ -99,6 +114,9 @@ aclError aclrtMemGetAllocationGranularity(aclrtPhysicalMemProp *prop,
 		if (err)
 			return err;
 	}
+	if (prop->location.type == ACL_MEM_LOCATION_TYPE_HOST_NUMA &&
+	    !shim_is_node(prop->location.id))
+		return shim_fail(&call, CAUSE_NO_NODE);
 	*granularity = huge ? NPUMEM_GRANULE_1G : NPUMEM_GRANULE;
 	return ACL_SUCCESS;
 }
@@ -120,8 +138,6 @@ static aclError check_malloc(const struct shim_call *call,
 	err = check_place(call, prop, huge);
 	if (err)
 		return err;
-	if (prop->location.type == ACL_MEM_LOCATION_TYPE_HOST && prop->location.id)
-		return shim_fail(call, CAUSE_HOST_ID);
 	if (prop->reserve)
 		return shim_fail(call, CAUSE_RESERVE_FIELD, (unsigned long long)prop->reserve);
 	return ACL_SUCCESS;

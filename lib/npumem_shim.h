@@ -158,6 +158,10 @@ int shim_reserve(int fd, uintptr_t expected, size_t length, uintptr_t *address);
 /* What its errno means, with nothing expected. */
 extern const struct shim_rule shim_reserve_rules[];
 
+/* memory.c */
+/* Has the host a NUMA node of that number, with memory? Needs the client. */
+bool shim_is_node(uint32_t node);
+
 /* malloc.c: blocks, of aclrtMalloc or imported by key */
 /* Which call gave the block that starts there? With the range lock held. */
 enum shim_block shim_block_kind(uintptr_t address);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Devices, contexts, streams, free memory and links between devices. */
+/* Devices: how many there are, which one a thread has, and what a reset takes. */
 #include <pthread.h>
 
 #include "acl_errors.h"
@@ -25,89 +25,125 @@ FIXTURE_TEARDOWN(device)
 	EXPECT_TRUE(watch_end(&self->watch));
 }
 
-TEST_F_TIMEOUT(device, count_and_pid_need_neither_init_nor_device, 180)
+TEST_F_TIMEOUT(device, aclrtGetDeviceCount_before_anything_else, 180)
 {
 	struct npumem_query query;
 	uint32_t count = 0;
-	int32_t pid = 0, major, minor, patch;
-	aclrtRunMode mode;
 
 	ASSERT_EQ(0, npumem_query(self->watch.fd, &query));
 	EXPECT_EQ(OK, aclrtGetDeviceCount(&count));
 	EXPECT_EQ(query.device_count, count);
+	REFUSED(INVALID_PARAM, aclrtGetDeviceCount, NULL);
+}
+
+TEST_F_TIMEOUT(device, aclrtDeviceGetBareTgid_before_anything_else, 180)
+{
+	int32_t pid = 0;
+
 	EXPECT_EQ(OK, aclrtDeviceGetBareTgid(&pid));
 	EXPECT_EQ(getpid(), pid);
+	REFUSED(INVALID_PARAM, aclrtDeviceGetBareTgid, NULL);
+}
+
+TEST_F_TIMEOUT(device, aclrtGetRunMode, 180)
+{
+	aclrtRunMode mode = 7;
+
 	EXPECT_EQ(OK, aclrtGetRunMode(&mode));
 	EXPECT_EQ(ACL_HOST, mode);
-	EXPECT_EQ(OK, aclrtGetVersion(&major, &minor, &patch));
-	EXPECT_EQ(1, major);
-	EXPECT_EQ(17, minor);
-	EXPECT_EQ(0, strncmp(aclrtGetSocName(), "Ascend910B", 10));
+	REFUSED(INVALID_PARAM, aclrtGetRunMode, NULL);
 }
 
-TEST_F_TIMEOUT(device, init_and_finalize_may_be_repeated_in_turn, 180)
-{
-	int i;
-
-	for (i = 0; i < 3; i++) {
-		EXPECT_EQ(OK, aclInit(NULL));
-		REFUSED(REPEAT_INITIALIZE, aclInit, NULL);
-		EXPECT_EQ(OK, aclFinalize());
-		REFUSED(REPEAT_FINALIZE, aclFinalize);
-	}
-}
-
-TEST_F_TIMEOUT(device, init_is_optional, 180)
-{
+struct work {
+	uint64_t share;
 	struct acl_mapping mapping;
+	aclError error[16];
+};
 
-	ASSERT_EQ(OK, aclrtSetDevice(0));
-	ASSERT_EQ(OK, acl_mapping_new(&mapping, 0, SIZE));
-	EXPECT_EQ(OK, acl_mapping_end(&mapping));
-	EXPECT_EQ(OK, aclrtResetDevice(0));
-}
-
-static void *work_without_device(void *result)
+static void *work_without_device(void *data)
 {
-	aclError *error = result;
-	struct acl_mapping mapping = { 0 };
+	struct work *work = data;
+	aclError *error = work->error;
+	struct acl_mapping *m = &work->mapping;
+	aclrtDrvMemHandle handle;
 	int32_t device, pid = getpid();
 	size_t free, total;
 	uint64_t share;
+	void *block;
 
-	*error++ = aclrtGetDevice(&device);
-	*error++ = aclrtGetMemInfo(ACL_HBM_MEM, &free, &total);
-	*error++ = aclrtSynchronizeDevice();
-	*error++ = acl_mapping_new(&mapping, 0, SIZE);
-	*error++ = aclrtMemExportToShareableHandle(mapping.handle, ACL_MEM_HANDLE_TYPE_NONE, 0,
-						   &share);
+	*error++ = acl_mapping_new(m, 0, SIZE);
+	*error++ = aclrtMemExportToShareableHandle(m->handle, ACL_MEM_HANDLE_TYPE_NONE, 0, &share);
 	*error++ = aclrtMemSetPidToShareableHandle(share, &pid, 1);
-	*error++ = aclrtMemcpy(mapping.address, SIZE, &pid, 4, ACL_MEMCPY_HOST_TO_DEVICE);
-	*error++ = aclrtMemset(mapping.address, SIZE, 1, 4);
-	*error++ = acl_mapping_end(&mapping);
+	*error++ = aclrtMemImportFromShareableHandle(work->share, 0, &handle);
+	*error++ = aclrtMalloc(&block, SIZE, ACL_MEM_MALLOC_HUGE_FIRST);
+	*error++ = aclrtMemcpy(m->address, SIZE, &pid, 4, ACL_MEMCPY_HOST_TO_DEVICE);
+	*error++ = aclrtMemcpy(&pid, 4, m->address, 4, ACL_MEMCPY_DEVICE_TO_HOST);
+	*error++ = aclrtMemset(m->address, SIZE, 1, 4);
+	*error++ = aclrtGetMemInfo(ACL_HBM_MEM, &free, &total);
+	*error++ = aclrtGetDevice(&device);
+	*error++ = aclrtMemcpy(&device, 4, &pid, 4, ACL_MEMCPY_HOST_TO_HOST);
+	*error++ = acl_mapping_end(m);
 	return NULL;
 }
 
-TEST_F_TIMEOUT(device, thread_that_set_none_can_do_what_needs_none, 180)
+TEST_F_TIMEOUT(device, a_thread_that_set_no_device, 180)
 {
 	const aclError expected[] = {
-		CONTEXT_NULL, CONTEXT_NULL, CONTEXT_NULL, OK, OK, OK, CONTEXT_NULL, CONTEXT_NULL,
-		OK,
+		OK, OK, OK, CONTEXT_NULL, CONTEXT_NULL, CONTEXT_NULL, CONTEXT_NULL, CONTEXT_NULL,
+		CONTEXT_NULL, CONTEXT_NULL, OK, OK,
 	};
-	aclError seen[9];
+	struct process exporter;
+	__u64 handle, address, share;
+	struct work work = { 0 };
 	pthread_t thread;
 	int i;
 
+	ASSERT_EQ(0, acl_start(&exporter, 0));
+	ASSERT_EQ(OK, acl_new(&exporter, 0, SIZE, 1, &handle, &address));
+	ASSERT_EQ(OK, acl_export(&exporter, handle, 1, &share));
 	/* What another thread has set is that thread's. */
 	ASSERT_EQ(OK, aclrtSetDevice(0));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, work_without_device, seen));
+	work.share = share;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, work_without_device, &work));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
-	for (i = 0; i < 9; i++)
-		EXPECT_EQ(expected[i], seen[i]) TH_LOG("step %d", i);
+	for (i = 0; i < (int)(sizeof(expected) / sizeof(expected[0])); i++) {
+		EXPECT_EQ(expected[i], work.error[i]) TH_LOG("step %d", i);
+	}
 	EXPECT_EQ(OK, aclrtResetDevice(0));
 }
 
-TEST_F_TIMEOUT(device, set_is_counted, 180)
+TEST_F_TIMEOUT(device, aclrtSetDevice_of_no_device, 180)
+{
+	const int32_t bad[] = { -1, 31, 32, 1 << 20, INT32_MAX, INT32_MIN };
+	int32_t device = 7;
+	size_t i;
+
+	ASSERT_EQ(OK, aclrtSetDevice(1));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		REFUSED(INVALID_DEVICE, aclrtSetDevice, bad[i]);
+		REFUSED(INVALID_DEVICE, aclrtResetDevice, bad[i]);
+		REFUSED(INVALID_DEVICE, aclrtResetDeviceForce, bad[i]);
+	}
+	EXPECT_EQ(OK, aclrtGetDevice(&device));
+	EXPECT_EQ(1, device);
+	EXPECT_EQ(OK, aclrtResetDevice(1));
+}
+
+TEST_F_TIMEOUT(device, aclrtGetDevice, 180)
+{
+	int32_t device = 7;
+
+	REFUSED(INVALID_PARAM, aclrtGetDevice, NULL);
+	REFUSED(CONTEXT_NULL, aclrtGetDevice, &device);
+	EXPECT_EQ(7, device);
+	for (int i = 0; i < 4; i++) {
+		ASSERT_EQ(OK, aclrtSetDevice(i & 1));
+		EXPECT_EQ(OK, aclrtGetDevice(&device));
+		EXPECT_EQ(i & 1, device);
+	}
+}
+
+TEST_F_TIMEOUT(device, aclrtSetDevice_is_counted, 180)
 {
 	struct acl_mapping mapping;
 	int32_t device = -1;
@@ -127,7 +163,7 @@ TEST_F_TIMEOUT(device, set_is_counted, 180)
 	REFUSED(CONTEXT_NULL, aclrtGetDevice, &device);
 }
 
-TEST_F_TIMEOUT(device, last_reset_drops_what_the_process_holds_on_it, 180)
+TEST_F_TIMEOUT(device, aclrtResetDevice_at_count_0_drops_what_the_process_holds, 180)
 {
 	struct acl_mapping here, there;
 	aclrtDrvMemHandle handle;
@@ -146,13 +182,19 @@ TEST_F_TIMEOUT(device, last_reset_drops_what_the_process_holds_on_it, 180)
 	REFUSED(PARAM_INVALID, aclrtFreePhysical, handle);
 	REFUSED(DRIVER_ERROR, aclrtUnmapMem, here.address);
 	/* The reservation remains, empty, and the other device is untouched. */
+	ASSERT_EQ(OK, aclrtSetDevice(0));
+	ASSERT_EQ(OK, aclrtMallocPhysical(&handle, SIZE, &prop, 0));
+	EXPECT_EQ(OK, aclrtMapMem(here.address, SIZE, 0, handle, 0));
+	EXPECT_EQ(-1, bytes_differ(here.address, SIZE, 0));
+	EXPECT_EQ(OK, aclrtUnmapMem(here.address));
+	EXPECT_EQ(OK, aclrtFreePhysical(handle));
 	EXPECT_EQ(OK, aclrtReleaseMemAddress(here.address));
 	EXPECT_EQ(0, store_signal(to_u64(there.address)));
 	EXPECT_TRUE(watch_used(&self->watch, 1, SIZE));
 	EXPECT_EQ(OK, acl_mapping_end(&there));
 }
 
-TEST_F_TIMEOUT(device, force_resets_whatever_the_count_is, 180)
+TEST_F_TIMEOUT(device, aclrtResetDeviceForce_whatever_the_count_is, 180)
 {
 	struct acl_mapping mapping;
 
@@ -170,7 +212,7 @@ TEST_F_TIMEOUT(device, force_resets_whatever_the_count_is, 180)
 	EXPECT_EQ(OK, aclrtResetDevice(0));
 }
 
-TEST_F_TIMEOUT(device, exported_memory_outlives_the_reset, 180)
+TEST_F_TIMEOUT(device, aclrtResetDevice_leaves_exported_memory_to_importers, 180)
 {
 	struct process importer;
 	struct acl_mapping mapping;
@@ -191,7 +233,7 @@ TEST_F_TIMEOUT(device, exported_memory_outlives_the_reset, 180)
 	EXPECT_EQ(OK, aclrtReleaseMemAddress(mapping.address));
 }
 
-TEST_F_TIMEOUT(device, memory_info_is_exact, 180)
+TEST_F_TIMEOUT(device, aclrtGetMemInfo_is_exact, 180)
 {
 	size_t free, total, less, same;
 	struct acl_mapping mapping;
@@ -214,142 +256,76 @@ TEST_F_TIMEOUT(device, memory_info_is_exact, 180)
 	EXPECT_EQ(free, less);
 }
 
-TEST_F_TIMEOUT(device, contexts_belong_to_devices, 180)
-{
-	aclrtContext first, second, now = GARBAGE;
-	int32_t device;
-
-	EXPECT_EQ(OK, aclrtGetCurrentContext(&now));
-	EXPECT_EQ(NULL, now);
-	ASSERT_EQ(OK, aclrtCreateContext(&first, 1));
-	EXPECT_EQ(OK, aclrtGetDevice(&device));
-	EXPECT_EQ(1, device);
-	ASSERT_EQ(OK, aclrtCreateContext(&second, 0));
-	EXPECT_EQ(OK, aclrtGetDevice(&device));
-	EXPECT_EQ(0, device);
-	EXPECT_NE(first, second);
-	EXPECT_EQ(OK, aclrtSetCurrentContext(first));
-	EXPECT_EQ(OK, aclrtGetDevice(&device));
-	EXPECT_EQ(1, device);
-	EXPECT_EQ(OK, aclrtGetCurrentContext(&now));
-	EXPECT_EQ(first, now);
-	EXPECT_EQ(OK, aclrtDestroyContext(second));
-	REFUSED(PARAM_INVALID, aclrtDestroyContext, second);
-	REFUSED(PARAM_INVALID, aclrtSetCurrentContext, second);
-	EXPECT_EQ(OK, aclrtGetDevice(&device));
-	EXPECT_EQ(1, device);
-	EXPECT_EQ(OK, aclrtDestroyContext(first));
-	REFUSED(CONTEXT_NULL, aclrtGetDevice, &device);
-}
-
-struct in_thread {
-	aclrtContext context;
-	aclError before, set, after;
-	int32_t device;
+struct resets {
+	pthread_barrier_t barrier;
+	aclError before, after;
 };
 
-static void *take_context(void *data)
+static void *ask_before_and_after(void *data)
 {
-	struct in_thread *t = data;
+	struct resets *resets = data;
+	int32_t device;
 
-	t->before = aclrtGetDevice(&t->device);
-	t->set = aclrtSetCurrentContext(t->context);
-	t->after = aclrtGetDevice(&t->device);
+	resets->before = aclrtSetDevice(0);
+	pthread_barrier_wait(&resets->barrier);
+	/* Now the other thread resets it. */
+	pthread_barrier_wait(&resets->barrier);
+	resets->after = aclrtGetDevice(&device);
 	return NULL;
 }
 
-TEST_F_TIMEOUT(device, contexts_are_passed_between_threads, 180)
+TEST_F_TIMEOUT(device, aclrtResetDevice_at_count_0_is_for_all_threads, 180)
 {
-	struct in_thread t = { .device = -1 };
+	struct resets resets;
 	pthread_t thread;
 
-	ASSERT_EQ(OK, aclrtSetDevice(1));
-	ASSERT_EQ(OK, aclrtGetCurrentContext(&t.context));
-	ASSERT_NE(NULL, t.context);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, take_context, &t));
+	ASSERT_EQ(OK, aclrtSetDevice(0));
+	ASSERT_EQ(0, pthread_barrier_init(&resets.barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, ask_before_and_after, &resets));
+	pthread_barrier_wait(&resets.barrier);
+	/* Counted for the process, not for the thread. */
+	EXPECT_EQ(OK, aclrtResetDevice(0));
+	EXPECT_EQ(OK, aclrtResetDevice(0));
+	pthread_barrier_wait(&resets.barrier);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
-	EXPECT_EQ(CONTEXT_NULL, t.before);
-	EXPECT_EQ(OK, t.set);
-	EXPECT_EQ(OK, t.after);
-	EXPECT_EQ(1, t.device);
+	EXPECT_EQ(OK, resets.before);
+	EXPECT_EQ(CONTEXT_NULL, resets.after);
+}
+
+TEST_F_TIMEOUT(device, aclrtResetDevice_more_often_than_set, 180)
+{
+	struct acl_mapping mapping;
+
+	REFUSED(CONTEXT_NULL, aclrtResetDevice, 0);
+	ASSERT_EQ(OK, aclrtSetDevice(0));
+	ASSERT_EQ(OK, aclrtSetDevice(1));
+	ASSERT_EQ(OK, acl_mapping_new(&mapping, 1, SIZE));
+	ASSERT_EQ(OK, aclrtResetDevice(0));
+	REFUSED(CONTEXT_NULL, aclrtResetDevice, 0);
+	EXPECT_EQ(0, store_signal(to_u64(mapping.address)));
+	EXPECT_EQ(OK, acl_mapping_end(&mapping));
 	EXPECT_EQ(OK, aclrtResetDevice(1));
 }
 
-TEST_F_TIMEOUT(device, streams, 180)
+TEST_F_TIMEOUT(device, aclrtGetMemInfo_of_bad_arguments, 180)
 {
-	aclrtStream stream, other;
+	size_t free = 7, total = 7;
+	int attr;
 
-	REFUSED(CONTEXT_NULL, aclrtCreateStream, &stream);
+	REFUSED(CONTEXT_NULL, aclrtGetMemInfo, ACL_HBM_MEM, &free, &total);
 	ASSERT_EQ(OK, aclrtSetDevice(0));
-	ASSERT_EQ(OK, aclrtCreateStream(&stream));
-	ASSERT_EQ(OK, aclrtCreateStreamWithConfig(&other, 3, 1));
-	EXPECT_NE(stream, other);
-	EXPECT_EQ(OK, aclrtSynchronizeStream(stream));
-	EXPECT_EQ(OK, aclrtSynchronizeStreamWithTimeout(other, -1));
-	EXPECT_EQ(OK, aclrtSynchronizeStreamWithTimeout(other, 1000));
-	EXPECT_EQ(OK, aclrtSynchronizeStream(NULL));
-	EXPECT_EQ(OK, aclrtSynchronizeDevice());
-	EXPECT_EQ(OK, aclrtSynchronizeDeviceWithTimeout(-1));
-	EXPECT_EQ(OK, aclrtDestroyStream(stream));
-	REFUSED(PARAM_INVALID, aclrtDestroyStream, stream);
-	REFUSED(PARAM_INVALID, aclrtSynchronizeStream, stream);
-	EXPECT_EQ(OK, aclrtDestroyStreamForce(other));
-	REFUSED(PARAM_INVALID, aclrtDestroyStreamForce, other);
-	EXPECT_EQ(OK, aclrtResetDevice(0));
-}
-
-TEST_F_TIMEOUT(device, peer_access_is_counted_one_way, 180)
-{
-	int32_t can = 0, status = 7;
-
-	EXPECT_EQ(OK, aclrtDeviceCanAccessPeer(&can, 0, 1));
-	EXPECT_EQ(1, can);
-	REFUSED(CONTEXT_NULL, aclrtDeviceEnablePeerAccess, 1, 0);
-	REFUSED(CONTEXT_NULL, aclrtDeviceDisablePeerAccess, 1);
-	ASSERT_EQ(OK, aclrtSetDevice(0));
-	EXPECT_EQ(OK, aclrtDeviceEnablePeerAccess(1, 0));
-	EXPECT_EQ(OK, aclrtDeviceEnablePeerAccess(1, 0));
-	EXPECT_EQ(OK, aclrtDevicePeerAccessStatus(0, 1, &status));
-	EXPECT_EQ(1, status);
-	EXPECT_EQ(OK, aclrtDevicePeerAccessStatus(1, 0, &status));
-	EXPECT_EQ(0, status);
-	EXPECT_EQ(OK, aclrtDeviceDisablePeerAccess(1));
-	EXPECT_EQ(OK, aclrtDevicePeerAccessStatus(0, 1, &status));
-	EXPECT_EQ(1, status);
-	EXPECT_EQ(OK, aclrtDeviceDisablePeerAccess(1));
-	EXPECT_EQ(OK, aclrtDevicePeerAccessStatus(0, 1, &status));
-	EXPECT_EQ(0, status);
-	REFUSED(DRIVER_ERROR, aclrtDeviceDisablePeerAccess, 1);
-	EXPECT_EQ(OK, aclrtResetDevice(0));
-}
-
-TEST_F_TIMEOUT(device, access_for_a_peer_needs_the_link, 180)
-{
-	aclrtMemAccessDesc desc = {
-		.flags = ACL_RT_MEM_ACCESS_FLAGS_READ,
-		.location = { .id = 1, .type = ACL_MEM_LOCATION_TYPE_DEVICE },
-	};
-	struct acl_mapping mapping;
-	uint64_t flag = 7;
-
-	ASSERT_EQ(OK, aclrtSetDevice(0));
-	ASSERT_EQ(OK, acl_mapping_new(&mapping, 0, SIZE));
-	EXPECT_EQ(DRIVER_ERROR, aclrtMemSetAccess(mapping.address, SIZE, &desc, 1));
-	EXPECT_EQ(OK, aclrtMemGetAccess(mapping.address, &desc.location, &flag));
-	EXPECT_EQ(0, flag);
-	ASSERT_EQ(OK, aclrtSetDevice(1));
-	ASSERT_EQ(OK, aclrtDeviceEnablePeerAccess(0, 0));
-	EXPECT_EQ(OK, aclrtMemSetAccess(mapping.address, SIZE, &desc, 1));
-	EXPECT_EQ(OK, aclrtMemGetAccess(mapping.address, &desc.location, &flag));
-	EXPECT_EQ(1, flag);
-	desc.location.id = 0;
-	EXPECT_EQ(OK, aclrtMemGetAccess(mapping.address, &desc.location, &flag));
-	EXPECT_EQ(3, flag);
-	desc.location.type = ACL_MEM_LOCATION_TYPE_HOST;
-	EXPECT_EQ(OK, aclrtMemGetAccess(mapping.address, &desc.location, &flag));
-	EXPECT_EQ(0, flag);
-	EXPECT_EQ(OK, acl_mapping_end(&mapping));
-	EXPECT_EQ(OK, aclrtDeviceDisablePeerAccess(0));
+	REFUSED(INVALID_PARAM, aclrtGetMemInfo, ACL_HBM_MEM, NULL, &total);
+	REFUSED(INVALID_PARAM, aclrtGetMemInfo, ACL_HBM_MEM, &free, NULL);
+	REFUSED(INVALID_PARAM, aclrtGetMemInfo, -1, &free, &total);
+	REFUSED(INVALID_PARAM, aclrtGetMemInfo, 18, &free, &total);
+	EXPECT_EQ(7, free);
+	EXPECT_EQ(7, total);
+	for (attr = 0; attr < 18; attr++) {
+		EXPECT_EQ(OK, aclrtGetMemInfo(attr, &free, &total));
+		EXPECT_EQ(npumem_capacity(self->watch.fd, 0), total);
+	}
+	ASSERT_EQ(OK, aclrtResetDevice(0));
+	REFUSED(CONTEXT_NULL, aclrtGetMemInfo, ACL_HBM_MEM, &free, &total);
 }
 
 TEST_HARNESS_MAIN

@@ -28,21 +28,21 @@ FIXTURE_TEARDOWN(text)
 	EXPECT_TRUE(watch_end(&self->watch));
 }
 
-TEST_F_TIMEOUT(text, is_NULL_when_nothing_failed, 180)
+TEST_F_TIMEOUT(text, aclGetRecentErrMsg_is_NULL_when_nothing_failed, 180)
 {
 	EXPECT_EQ(NULL, aclGetRecentErrMsg());
 	EXPECT_EQ(OK, aclrtSynchronizeDevice());
 	EXPECT_EQ(NULL, aclGetRecentErrMsg());
 }
 
-TEST_F_TIMEOUT(text, is_told_once, 180)
+TEST_F_TIMEOUT(text, aclGetRecentErrMsg_is_told_once, 180)
 {
 	EXPECT_EQ(PARAM_INVALID, aclrtFreePhysical(GARBAGE));
 	EXPECT_NE(NULL, aclGetRecentErrMsg());
 	EXPECT_EQ(NULL, aclGetRecentErrMsg());
 }
 
-TEST_F_TIMEOUT(text, is_of_the_last_failure, 180)
+TEST_F_TIMEOUT(text, aclGetRecentErrMsg_is_of_the_last_failure, 180)
 {
 	const char *text;
 
@@ -65,7 +65,7 @@ static void *fail_in_thread(void *result)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(text, is_per_thread, 180)
+TEST_F_TIMEOUT(text, aclGetRecentErrMsg_is_per_thread, 180)
 {
 	bool good = false;
 	pthread_t thread;
@@ -87,7 +87,7 @@ static bool says(const char *a, const char *b)
 	return good;
 }
 
-TEST_F_TIMEOUT(text, names_the_argument_and_its_value, 180)
+TEST_F_TIMEOUT(text, aclGetRecentErrMsg_names_the_argument_and_its_value, 180)
 {
 	aclrtPhysicalMemProp prop = acl_memory(0);
 	aclrtDrvMemHandle handle;
@@ -111,7 +111,7 @@ TEST_F_TIMEOUT(text, names_the_argument_and_its_value, 180)
 	EXPECT_TRUE(says("size", number));
 }
 
-TEST_F_TIMEOUT(text, of_out_of_memory_says_how_much_was_asked_for, 180)
+TEST_F_TIMEOUT(text, aclGetRecentErrMsg_of_out_of_memory_says_how_much_was_asked_for, 180)
 {
 	aclrtPhysicalMemProp prop = acl_memory(0);
 	aclrtDrvMemHandle handle;
@@ -124,14 +124,14 @@ TEST_F_TIMEOUT(text, of_out_of_memory_says_how_much_was_asked_for, 180)
 	EXPECT_TRUE(says("size", number));
 }
 
-TEST_F_TIMEOUT(text, survives_calls_that_succeed, 180)
+TEST_F_TIMEOUT(text, aclGetRecentErrMsg_survives_calls_that_succeed, 180)
 {
 	EXPECT_EQ(PARAM_INVALID, aclrtFreePhysical(GARBAGE));
 	EXPECT_EQ(OK, aclrtSynchronizeDevice());
 	EXPECT_TRUE(acl_message_names("aclrtFreePhysical"));
 }
 
-TEST_F_TIMEOUT(text, stays_valid_until_the_next_question, 180)
+TEST_F_TIMEOUT(text, aclGetRecentErrMsg_stays_valid_until_the_next_question, 180)
 {
 	const char *text;
 	char copy[MESSAGE_SIZE];

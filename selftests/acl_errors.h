@@ -42,7 +42,9 @@ static inline struct acl_state acl_state_now(int fd)
 {
 	struct acl_state state = { .reservations = acl_count_reservations() };
 
-	aclrtGetMemInfo(ACL_HBM_MEM, &state.free, &state.total);
+	/* Of nothing, if the test has no device. */
+	if (aclrtGetMemInfo(ACL_HBM_MEM, &state.free, &state.total))
+		aclGetRecentErrMsg();
 	state.used[0] = npumem_used(fd, 0);
 	state.used[1] = npumem_used(fd, 1);
 	return state;
@@ -55,6 +57,50 @@ static inline bool acl_state_same(int fd, const struct acl_state *before)
 	return now.free == before->free && now.total == before->total &&
 	       now.used[0] == before->used[0] && now.used[1] == before->used[1] &&
 	       now.reservations == before->reservations;
+}
+
+/*
+ * What tests of refusals begin and end with: memory of device 0, mapped and
+ * marked, and an empty reservation of four times its size. Nothing of it may
+ * change.
+ */
+struct acl_scene {
+	struct watch watch;
+	struct acl_mapping mapping;
+	struct acl_state before;
+	char *empty;
+};
+
+static inline bool acl_scene_start(struct acl_scene *scene, size_t size)
+{
+	if (!watch_start(&scene->watch) || aclInit(NULL) || aclrtSetDevice(0) ||
+	    acl_mapping_new(&scene->mapping, 0, size) ||
+	    aclrtReserveMemAddress((void **)&scene->empty, 4 * size, 0, NULL, 0))
+		return false;
+	pattern_mark(scene->mapping.address, size, 1);
+	scene->before = acl_state_now(scene->watch.fd);
+	return !aclGetRecentErrMsg();
+}
+
+static inline bool acl_scene_end(struct acl_scene *scene)
+{
+	struct acl_mapping *mapping = &scene->mapping;
+	bool same;
+
+	process_end_all();
+	/* What others had comes back with their end, if not at once. */
+	same = npumem_used_becomes(scene->watch.fd, 0, scene->before.used[0],
+				   PROCESS_PATIENCE_MS) &&
+	       npumem_used_becomes(scene->watch.fd, 1, scene->before.used[1],
+				   PROCESS_PATIENCE_MS) &&
+	       acl_state_same(scene->watch.fd, &scene->before) &&
+	       pattern_check(mapping->address, mapping->size, 1) < 0;
+	if (acl_mapping_end(mapping) || aclrtReleaseMemAddress(scene->empty) ||
+	    aclrtResetDevice(0) || aclFinalize()) {
+		printf("# the end of the test: %s\n", aclGetRecentErrMsg());
+		same = false;
+	}
+	return watch_end(&scene->watch) && same;
 }
 
 #endif /* _ACL_ERRORS_H */

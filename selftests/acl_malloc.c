@@ -32,7 +32,7 @@ FIXTURE_TEARDOWN(malloc)
 	EXPECT_TRUE(watch_end(&self->watch));
 }
 
-TEST_F_TIMEOUT(malloc, gives_zeroed_memory_of_the_current_device, 180)
+TEST_F_TIMEOUT(malloc, aclrtMalloc_gives_zeroed_memory_of_the_current_device, 180)
 {
 	unsigned char local[64] = { 1, 2, 3 };
 	unsigned char *p;
@@ -58,7 +58,7 @@ TEST_F_TIMEOUT(malloc, gives_zeroed_memory_of_the_current_device, 180)
 	EXPECT_EQ(OK, aclrtFree(p));
 }
 
-TEST_F_TIMEOUT(malloc, of_any_size_is_aligned_and_rounds_up, 180)
+TEST_F_TIMEOUT(malloc, aclrtMallocAlign32_of_any_size_is_aligned_and_rounds_up, 180)
 {
 	const size_t sizes[] = { 1, 512, 3000000, 2 * MIB, 2 * MIB + 1, 64 * MIB };
 	char *p;
@@ -76,7 +76,7 @@ TEST_F_TIMEOUT(malloc, of_any_size_is_aligned_and_rounds_up, 180)
 	}
 }
 
-TEST_F_TIMEOUT(malloc, takes_every_policy, 180)
+TEST_F_TIMEOUT(malloc, aclrtMalloc_takes_every_policy, 180)
 {
 	const int hints[] = { 0, ACL_MEM_TYPE_LOW_BAND_WIDTH, ACL_MEM_TYPE_HIGH_BAND_WIDTH };
 	const int attributes[] = {
@@ -102,7 +102,7 @@ TEST_F_TIMEOUT(malloc, takes_every_policy, 180)
 	}
 }
 
-TEST_F_TIMEOUT(malloc, huge1g_rounds_to_1_gib, 180)
+TEST_F_TIMEOUT(malloc, aclrtMalloc_of_pages_of_1_GiB, 180)
 {
 	int policy;
 	void *p;
@@ -120,7 +120,7 @@ TEST_F_TIMEOUT(malloc, huge1g_rounds_to_1_gib, 180)
 	}
 }
 
-TEST_F_TIMEOUT(malloc, with_cfg_takes_the_module_id_only, 180)
+TEST_F_TIMEOUT(malloc, aclrtMallocWithCfg_takes_the_module_id_only, 180)
 {
 	aclrtMallocAttribute attrs[2] = {
 		{ .attr = ACL_RT_MEM_ATTR_MODULE_ID, .value = { .moduleId = 33 } },
@@ -142,7 +142,7 @@ TEST_F_TIMEOUT(malloc, with_cfg_takes_the_module_id_only, 180)
 	EXPECT_EQ(OK, aclrtFree(p));
 }
 
-TEST_F_TIMEOUT(malloc, of_bad_arguments_changes_nothing, 180)
+TEST_F_TIMEOUT(malloc, aclrtMalloc_of_bad_arguments_changes_nothing, 180)
 {
 	const int policies[] = { 8, 0xff, 0x200, 0x2000, 0x200000, -1 };
 	struct acl_state before = acl_state_now(self->watch.fd);
@@ -162,7 +162,7 @@ TEST_F_TIMEOUT(malloc, of_bad_arguments_changes_nothing, 180)
 	EXPECT_TRUE(acl_state_same(self->watch.fd, &before));
 }
 
-TEST_F_TIMEOUT(malloc, out_of_memory_changes_nothing, 180)
+TEST_F_TIMEOUT(malloc, aclrtMalloc_out_of_memory_changes_nothing, 180)
 {
 	const size_t sizes[] = {
 		SIZE_MAX, SIZE_MAX - 2 * MIB, SIZE_MAX / 2, 1UL << 50, 1UL << 47,
@@ -185,7 +185,7 @@ TEST_F_TIMEOUT(malloc, out_of_memory_changes_nothing, 180)
 	EXPECT_TRUE(acl_state_same(self->watch.fd, &before));
 }
 
-TEST_F_TIMEOUT(malloc, without_addresses_is_out_of_memory, 180)
+TEST_F_TIMEOUT(malloc, aclrtMalloc_without_addresses_is_out_of_memory, 180)
 {
 	struct acl_state before = acl_state_now(self->watch.fd);
 	struct rlimit limit, none = { 0 };
@@ -202,7 +202,7 @@ TEST_F_TIMEOUT(malloc, without_addresses_is_out_of_memory, 180)
 	EXPECT_EQ(OK, aclrtFree(p));
 }
 
-TEST_F_TIMEOUT(malloc, without_a_context, 180)
+TEST_F_TIMEOUT(malloc, aclrtMalloc_without_a_context, 180)
 {
 	void *p, *q;
 
@@ -213,7 +213,7 @@ TEST_F_TIMEOUT(malloc, without_a_context, 180)
 	REFUSED(CONTEXT_NULL, aclrtMallocWithCfg, &p, SIZE, FIRST, NULL);
 }
 
-TEST_F_TIMEOUT(malloc, free_takes_blocks_only_and_once, 180)
+TEST_F_TIMEOUT(malloc, aclrtFree_takes_blocks_only_and_once, 180)
 {
 	struct acl_mapping mapping;
 	char *p, *host, local;
@@ -238,7 +238,7 @@ TEST_F_TIMEOUT(malloc, free_takes_blocks_only_and_once, 180)
 	EXPECT_EQ(OK, aclrtFreeHost(host));
 }
 
-TEST_F_TIMEOUT(malloc, block_is_not_a_reservation_or_mapping_of_the_program, 180)
+TEST_F_TIMEOUT(malloc, aclrtMalloc_makes_no_reservation_or_mapping_of_the_program, 180)
 {
 	aclrtPhysicalMemProp prop = acl_memory(0);
 	aclrtDrvMemHandle handle;
@@ -260,7 +260,7 @@ TEST_F_TIMEOUT(malloc, block_is_not_a_reservation_or_mapping_of_the_program, 180
 	EXPECT_EQ(OK, aclrtReleaseMemAddress(p));
 }
 
-TEST_F_TIMEOUT(malloc, retained_memory_outlives_the_block, 180)
+TEST_F_TIMEOUT(malloc, aclrtMemRetainAllocationHandle_of_a_block_outlives_it, 180)
 {
 	aclrtDrvMemHandle handle;
 	void *p, *other;
@@ -279,7 +279,7 @@ TEST_F_TIMEOUT(malloc, retained_memory_outlives_the_block, 180)
 	REFUSED(PARAM_INVALID, aclrtFreePhysical, handle);
 }
 
-TEST_F_TIMEOUT(malloc, address_range_tells_the_block, 180)
+TEST_F_TIMEOUT(malloc, aclrtMemGetAddressRange_tells_the_block, 180)
 {
 	size_t size;
 	void *base;
@@ -296,7 +296,7 @@ TEST_F_TIMEOUT(malloc, address_range_tells_the_block, 180)
 	REFUSED(PARAM_INVALID, aclrtMemGetAddressRange, p, &base, &size);
 }
 
-TEST_F_TIMEOUT(malloc, reset_takes_the_blocks_of_its_device, 180)
+TEST_F_TIMEOUT(malloc, aclrtResetDevice_takes_the_blocks_of_its_device, 180)
 {
 	void *zero[20], *one, *reserved;
 	int i;
@@ -320,7 +320,7 @@ TEST_F_TIMEOUT(malloc, reset_takes_the_blocks_of_its_device, 180)
 	EXPECT_EQ(OK, aclrtReleaseMemAddress(reserved));
 }
 
-TEST_F_TIMEOUT(malloc, after_munmap_there_is_only_to_forget, 180)
+TEST_F_TIMEOUT(malloc, aclrtFree_after_munmap_has_only_to_forget, 180)
 {
 	void *p;
 
@@ -359,7 +359,7 @@ static long do_malloc_and_free(__u64 *a)
 	return error ? error : aclrtFree(p);
 }
 
-TEST_F_TIMEOUT(malloc, block_is_not_its_child_s, 180)
+TEST_F_TIMEOUT(malloc, fork_leaves_the_child_without_the_block, 180)
 {
 	struct process child;
 	void *p, *host;
@@ -423,7 +423,7 @@ static void *work(void *argument)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(malloc, from_many_threads, 180)
+TEST_F_TIMEOUT(malloc, aclrtMalloc_from_many_threads, 180)
 {
 	struct worker workers[THREADS] = { 0 };
 	int i;
@@ -464,7 +464,7 @@ static void *work_under_resets(void *argument)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(malloc, with_resets_at_the_same_time_leaks_nothing, 180)
+TEST_F_TIMEOUT(malloc, aclrtMalloc_with_resets_at_the_same_time_leaks_nothing, 180)
 {
 	struct worker workers[THREADS] = { 0 };
 	int i;
@@ -494,7 +494,7 @@ static bool pointer_is(const void *pointer, int type, uint32_t id, uint32_t page
 	       bytes_differ((unsigned char *)attributes.rsv, sizeof(attributes.rsv), 0) == -1;
 }
 
-TEST_F_TIMEOUT(malloc, pointer_attributes_tell_whose_memory_it_is, 180)
+TEST_F_TIMEOUT(malloc, aclrtPointerGetAttributes, 180)
 {
 	uint32_t page = sysconf(_SC_PAGESIZE);
 	struct acl_mapping mapping;

@@ -46,7 +46,7 @@ static aclError set_access(void *address, size_t size, int device, int flags)
 	return aclrtMemSetAccess(address, size, &desc, 1);
 }
 
-TEST_F_TIMEOUT(copy, goes_every_way, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_goes_every_way, 180)
 {
 	char *a = self->a.address, *b = self->b.address;
 
@@ -61,7 +61,7 @@ TEST_F_TIMEOUT(copy, goes_every_way, 180)
 	EXPECT_EQ(-1, pattern_verify(self->other, SIZE, 1));
 }
 
-TEST_F_TIMEOUT(copy, kind_is_a_hint_but_must_exist, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_takes_kinds_for_hints_that_must_exist, 180)
 {
 	char *a = self->a.address;
 	int kind;
@@ -81,7 +81,7 @@ TEST_F_TIMEOUT(copy, kind_is_a_hint_but_must_exist, 180)
 	}
 }
 
-TEST_F_TIMEOUT(copy, of_odd_sizes_at_odd_addresses, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_of_odd_sizes_at_odd_addresses, 180)
 {
 	unsigned char *a = self->a.address;
 	const size_t sizes[] = { 1, 2, 7, 63, 4095, 4097, 65537, ODD };
@@ -104,7 +104,7 @@ TEST_F_TIMEOUT(copy, of_odd_sizes_at_odd_addresses, 180)
 	}
 }
 
-TEST_F_TIMEOUT(copy, of_overlapping_ranges_is_as_memmove, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_of_overlapping_ranges_is_as_memmove, 180)
 {
 	unsigned char *a = self->a.address;
 	const long steps[] = { 1, -1, 4096, -4096, 2 * MIB - 1, -(long)(2 * MIB - 1) };
@@ -129,34 +129,83 @@ TEST_F_TIMEOUT(copy, of_overlapping_ranges_is_as_memmove, 180)
 	EXPECT_EQ(OK, aclrtMemcpy(a, SIZE, a, SIZE, ACL_MEMCPY_DEVICE_TO_DEVICE));
 }
 
-TEST_F_TIMEOUT(copy, of_nothing_succeeds_before_anything_else, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_and_aclrtMemset_of_nothing_succeed_before_anything_else, 180)
 {
 	EXPECT_EQ(OK, aclrtMemcpy(NULL, 0, NULL, 0, 99));
 	EXPECT_EQ(OK, aclrtMemcpy(self->a.address, 0, NULL, 0, ACL_MEMCPY_DEFAULT));
+	EXPECT_EQ(OK, aclrtMemcpy(GARBAGE, 0, GARBAGE, 0, -1));
 	EXPECT_EQ(OK, aclrtMemcpyAsync(NULL, 0, NULL, 0, 99, NULL));
 	EXPECT_EQ(OK, aclrtMemset(NULL, 0, 1, 0));
+	EXPECT_EQ(OK, aclrtMemset(GARBAGE, 0, 1, 0));
 	EXPECT_EQ(OK, aclrtMemsetAsync(NULL, 0, 1, 0, NULL));
 }
 
-TEST_F_TIMEOUT(copy, of_bad_arguments, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_of_bad_arguments, 180)
 {
 	char *a = self->a.address;
+	int i;
 
 	memset(a, 7, SIZE);
 	REFUSED(INVALID_PARAM, aclrtMemcpy, NULL, SIZE, self->host, 1, 1);
 	REFUSED(INVALID_PARAM, aclrtMemcpy, a, SIZE, NULL, 1, 1);
 	REFUSED(PARAM_INVALID, aclrtMemcpy, a, 1, self->host, 2, 1);
 	REFUSED(PARAM_INVALID, aclrtMemcpy, a, 0, self->host, 1, 1);
-	REFUSED(INVALID_PARAM, aclrtMemset, NULL, SIZE, 1, 1);
-	REFUSED(PARAM_INVALID, aclrtMemset, a, 1, 1, 2);
+	/* Both sides on the host are checked alike. */
+	REFUSED(PARAM_INVALID, aclrtMemcpy, self->other, 1, self->host, 2, 0);
+	REFUSED(INVALID_PARAM, aclrtMemcpy, self->other, SIZE, NULL, 2, 0);
+	for (i = 6; i < 9; i++)
+		REFUSED(INVALID_PARAM, aclrtMemcpy, self->other, SIZE, self->host, 2, i);
+	REFUSED(PARAM_INVALID, aclrtMemcpy, a, SIZE_MAX, self->host, SIZE_MAX, 1);
+	EXPECT_EQ(-1, bytes_differ(a, SIZE, 7));
+	EXPECT_EQ(-1, bytes_differ(self->other, SIZE, 0));
+}
+
+TEST_F_TIMEOUT(copy, aclrtMemcpyAsync_of_bad_arguments, 180)
+{
+	char *a = self->a.address;
+
+	memset(a, 7, SIZE);
 	REFUSED(INVALID_PARAM, aclrtMemcpyAsync, NULL, SIZE, self->host, 1, 1, NULL);
+	REFUSED(INVALID_PARAM, aclrtMemcpyAsync, a, SIZE, NULL, 1, 1, NULL);
 	REFUSED(PARAM_INVALID, aclrtMemcpyAsync, a, 1, self->host, 2, 1, NULL);
+	REFUSED(INVALID_PARAM, aclrtMemcpyAsync, a, SIZE, self->host, 2, 9, NULL);
 	REFUSED(PARAM_INVALID, aclrtMemcpyAsync, a, SIZE, self->host, 2, 1, GARBAGE);
-	REFUSED(PARAM_INVALID, aclrtMemsetAsync, a, SIZE, 1, 2, GARBAGE);
+	REFUSED(PARAM_INVALID, aclrtMemcpyAsync, a + SIZE - 1, SIZE, self->host, 2, 1, NULL);
 	EXPECT_EQ(-1, bytes_differ(a, SIZE, 7));
 }
 
-TEST_F_TIMEOUT(copy, beyond_a_mapping_changes_nothing, 180)
+TEST_F_TIMEOUT(copy, aclrtMemset_of_bad_arguments, 180)
+{
+	char *a = self->a.address;
+
+	memset(a, 7, SIZE);
+	REFUSED(INVALID_PARAM, aclrtMemset, NULL, SIZE, 1, 1);
+	REFUSED(PARAM_INVALID, aclrtMemset, a, 1, 1, 2);
+	REFUSED(PARAM_INVALID, aclrtMemset, a, 0, 1, 1);
+	REFUSED(PARAM_INVALID, aclrtMemset, a, SIZE_MAX, 1, SIZE_MAX);
+	REFUSED(PARAM_INVALID, aclrtMemset, a + SIZE - 1, SIZE, 1, 2);
+	EXPECT_EQ(-1, bytes_differ(a, SIZE, 7));
+}
+
+TEST_F_TIMEOUT(copy, aclrtMemsetAsync, 180)
+{
+	char *a = self->a.address;
+	aclrtStream stream;
+
+	memset(a, 7, SIZE);
+	REFUSED(INVALID_PARAM, aclrtMemsetAsync, NULL, SIZE, 1, 1, NULL);
+	REFUSED(PARAM_INVALID, aclrtMemsetAsync, a, 1, 1, 2, NULL);
+	REFUSED(PARAM_INVALID, aclrtMemsetAsync, a, SIZE, 1, 2, GARBAGE);
+	EXPECT_EQ(-1, bytes_differ(a, SIZE, 7));
+	ASSERT_EQ(OK, aclrtCreateStream(&stream));
+	EXPECT_EQ(OK, aclrtMemsetAsync(a, SIZE, 0x305, ODD, stream));
+	EXPECT_EQ(-1, bytes_differ(a, ODD, 5));
+	EXPECT_EQ(-1, bytes_differ(a + ODD, SIZE - ODD, 7));
+	EXPECT_EQ(OK, aclrtDestroyStream(stream));
+	REFUSED(PARAM_INVALID, aclrtMemsetAsync, a, SIZE, 1, 2, stream);
+}
+
+TEST_F_TIMEOUT(copy, aclrtMemcpy_beyond_a_mapping_changes_nothing, 180)
 {
 	char *a = self->a.address, *hole;
 
@@ -181,7 +230,7 @@ TEST_F_TIMEOUT(copy, beyond_a_mapping_changes_nothing, 180)
 	EXPECT_EQ(OK, aclrtReleaseMemAddress(hole));
 }
 
-TEST_F_TIMEOUT(copy, across_neighbouring_mappings, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_across_neighbouring_mappings, 180)
 {
 	char *range;
 
@@ -199,7 +248,7 @@ TEST_F_TIMEOUT(copy, across_neighbouring_mappings, 180)
 	EXPECT_EQ(OK, aclrtReleaseMemAddress(range));
 }
 
-TEST_F_TIMEOUT(copy, obeys_rights, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_obeys_rights, 180)
 {
 	char *a = self->a.address;
 
@@ -226,7 +275,7 @@ TEST_F_TIMEOUT(copy, obeys_rights, 180)
 	EXPECT_EQ(-1, bytes_differ(a + 2 * MIB, 2 * MIB, 7));
 }
 
-TEST_F_TIMEOUT(copy, under_another_device_needs_a_right_or_a_link, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_under_another_device_needs_a_right_or_a_link, 180)
 {
 	char *a = self->a.address;
 
@@ -251,7 +300,7 @@ static aclError copy_from_stack(void *device, unsigned char value)
 	return aclrtMemcpy(device, SIZE, local, sizeof(local), ACL_MEMCPY_HOST_TO_DEVICE);
 }
 
-TEST_F_TIMEOUT(copy, takes_any_host_address, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_takes_any_host_address, 180)
 {
 	static unsigned char global[3000];
 	unsigned char local[3000];
@@ -275,7 +324,7 @@ TEST_F_TIMEOUT(copy, takes_any_host_address, 180)
 	munmap(fresh, SIZE);
 }
 
-TEST_F_TIMEOUT(copy, with_a_bad_host_address_does_not_raise_a_signal, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_with_a_bad_host_address_raises_no_signal, 180)
 {
 	char *a = self->a.address;
 	char *none = mmap(NULL, SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -287,7 +336,7 @@ TEST_F_TIMEOUT(copy, with_a_bad_host_address_does_not_raise_a_signal, 180)
 	EXPECT_NE(OK, aclrtMemcpy(a, SIZE, none, 4096, 1));
 }
 
-TEST_F_TIMEOUT(copy, of_released_addresses_is_refused_without_a_signal, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpy_of_released_addresses_raises_no_signal, 180)
 {
 	struct acl_mapping gone;
 
@@ -301,7 +350,7 @@ TEST_F_TIMEOUT(copy, of_released_addresses_is_refused_without_a_signal, 180)
 	ASSERT_EQ(OK, aclrtFreePhysical(gone.handle));
 }
 
-TEST_F_TIMEOUT(copy, async_is_complete_on_return, 180)
+TEST_F_TIMEOUT(copy, aclrtMemcpyAsync_is_complete_on_return, 180)
 {
 	aclrtStream stream;
 
@@ -315,7 +364,7 @@ TEST_F_TIMEOUT(copy, async_is_complete_on_return, 180)
 	EXPECT_EQ(OK, aclrtDestroyStream(stream));
 }
 
-TEST_F_TIMEOUT(copy, fill_takes_the_low_byte, 180)
+TEST_F_TIMEOUT(copy, aclrtMemset_takes_the_low_byte, 180)
 {
 	EXPECT_EQ(OK, aclrtMemset(self->a.address, SIZE, -1, ODD));
 	EXPECT_EQ(-1, bytes_differ(self->a.address, ODD, 0xff));

@@ -37,7 +37,7 @@ static void *free_space(size_t size, size_t alignment)
 	return to_ptr(address);
 }
 
-TEST_F_TIMEOUT(reserve, result_is_aligned, 180)
+TEST_F_TIMEOUT(reserve, aclrtReserveMemAddress_result_is_aligned, 180)
 {
 	const size_t sizes[] = {
 		1, 4096, 2 * MIB, 2 * MIB + 1, 6 * MIB, GIB - 1, GIB, GIB + 1, 8 * GIB,
@@ -56,7 +56,7 @@ TEST_F_TIMEOUT(reserve, result_is_aligned, 180)
 	}
 }
 
-TEST_F_TIMEOUT(reserve, takes_no_memory_and_one_vma, 180)
+TEST_F_TIMEOUT(reserve, aclrtReserveMemAddress_takes_no_memory_and_one_vma, 180)
 {
 	void *address[64];
 	int i;
@@ -70,7 +70,7 @@ TEST_F_TIMEOUT(reserve, takes_no_memory_and_one_vma, 180)
 		EXPECT_EQ(OK, aclrtReleaseMemAddress(address[i]));
 }
 
-TEST_F_TIMEOUT(reserve, of_bad_arguments, 180)
+TEST_F_TIMEOUT(reserve, aclrtReserveMemAddress_of_bad_arguments, 180)
 {
 	void *address = GARBAGE;
 
@@ -85,10 +85,11 @@ TEST_F_TIMEOUT(reserve, of_bad_arguments, 180)
 	REFUSED(OUT_OF_MEMORY, aclrtReserveMemAddress, &address, 1UL << 63, 0, NULL, 0);
 	REFUSED(OUT_OF_MEMORY, aclrtReserveMemAddress, &address, SIZE_MAX, 0, NULL, 0);
 	REFUSED(OUT_OF_MEMORY, aclrtReserveMemAddress, &address, SIZE_MAX - 2 * MIB, 0, NULL, 0);
+	REFUSED(OUT_OF_MEMORY, aclrtReserveMemAddress, &address, SIZE_MAX - GIB, 0, NULL, 1);
 	EXPECT_EQ(GARBAGE, address);
 }
 
-TEST_F_TIMEOUT(reserve, at_a_wished_address, 180)
+TEST_F_TIMEOUT(reserve, aclrtReserveMemAddress_at_a_wished_address, 180)
 {
 	const struct {
 		size_t size, alignment;
@@ -120,7 +121,7 @@ TEST_F_TIMEOUT(reserve, at_a_wished_address, 180)
 	}
 }
 
-TEST_F_TIMEOUT(reserve, at_an_address_that_is_misaligned_or_taken, 180)
+TEST_F_TIMEOUT(reserve, aclrtReserveMemAddress_where_it_is_misaligned_or_taken, 180)
 {
 	char *place = free_space(64 * MIB, 64 * MIB), *taken;
 	void *address = GARBAGE, *first;
@@ -148,24 +149,42 @@ TEST_F_TIMEOUT(reserve, at_an_address_that_is_misaligned_or_taken, 180)
 	EXPECT_EQ(GARBAGE, address);
 }
 
-TEST_F_TIMEOUT(reserve, without_uc_memory, 180)
+TEST_F_TIMEOUT(reserve, aclrtReserveMemAddressNoUCMemory, 180)
 {
+	const size_t uneven[] = { 1, 2 * MIB, GIB - 1, GIB + 1, GIB + 2 * MIB };
 	char *place = free_space(4 * GIB, 2 * GIB);
-	void *address = GARBAGE;
+	void *address = GARBAGE, *other;
+	size_t i;
+	int flags;
 
 	ASSERT_NE(NULL, place);
 	REFUSED(NOT_SUPPORTED, aclrtReserveMemAddressNoUCMemory, &address, GIB, 0, NULL, 0);
 	REFUSED(INVALID_PARAM, aclrtReserveMemAddressNoUCMemory, NULL, GIB, 0, place, 0);
 	REFUSED(INVALID_PARAM, aclrtReserveMemAddressNoUCMemory, &address, 0, 0, place, 0);
-	REFUSED(PARAM_INVALID, aclrtReserveMemAddressNoUCMemory, &address, GIB + 2 * MIB, 0,
-		place, 0);
+	REFUSED(INVALID_PARAM, aclrtReserveMemAddressNoUCMemory, &address, GIB, 0, place, 2);
+	REFUSED(PARAM_INVALID, aclrtReserveMemAddressNoUCMemory, &address, GIB, GIB, place, 0);
+	for (i = 0; i < sizeof(uneven) / sizeof(uneven[0]); i++)
+		REFUSED(PARAM_INVALID, aclrtReserveMemAddressNoUCMemory, &address, uneven[i], 0,
+			place, 0);
+	REFUSED(PARAM_INVALID, aclrtReserveMemAddressNoUCMemory, &address, GIB, 0,
+		place + GIB / 2, 0);
+	REFUSED(PARAM_INVALID, aclrtReserveMemAddressNoUCMemory, &address, GIB, 0,
+		(void *)-GIB, 0);
 	EXPECT_EQ(GARBAGE, address);
-	EXPECT_EQ(OK, aclrtReserveMemAddressNoUCMemory(&address, 2 * GIB, 0, place, 0));
-	EXPECT_EQ(place, address);
-	EXPECT_EQ(OK, aclrtReleaseMemAddress(address));
+	for (flags = 0; flags < 2; flags++) {
+		ASSERT_EQ(OK, aclrtReserveMemAddressNoUCMemory(&address, 2 * GIB, 0, place,
+							       flags));
+		EXPECT_EQ(place, address);
+		EXPECT_EQ(SIGSEGV, load_signal(to_u64(place)));
+		other = GARBAGE;
+		REFUSED(PARAM_INVALID, aclrtReserveMemAddressNoUCMemory, &other, GIB, 0,
+			place + GIB, 0);
+		EXPECT_EQ(GARBAGE, other);
+		EXPECT_EQ(OK, aclrtReleaseMemAddress(address));
+	}
 }
 
-TEST_F_TIMEOUT(reserve, release_takes_starts_of_reservations_only, 180)
+TEST_F_TIMEOUT(reserve, aclrtReleaseMemAddress_takes_starts_of_reservations_only, 180)
 {
 	char *address;
 
@@ -179,7 +198,7 @@ TEST_F_TIMEOUT(reserve, release_takes_starts_of_reservations_only, 180)
 	REFUSED(PARAM_INVALID, aclrtReleaseMemAddress, address);
 }
 
-TEST_F_TIMEOUT(reserve, release_while_mapped_changes_nothing, 180)
+TEST_F_TIMEOUT(reserve, aclrtReleaseMemAddress_while_mapped_changes_nothing, 180)
 {
 	struct acl_mapping mapping;
 
@@ -194,7 +213,7 @@ TEST_F_TIMEOUT(reserve, release_while_mapped_changes_nothing, 180)
 	EXPECT_EQ(OK, aclrtReleaseMemAddress(mapping.address));
 }
 
-TEST_F_TIMEOUT(reserve, release_before_or_after_freeing_the_memory, 180)
+TEST_F_TIMEOUT(reserve, aclrtReleaseMemAddress_before_or_after_freeing_the_memory, 180)
 {
 	struct acl_mapping mapping;
 
@@ -208,28 +227,26 @@ TEST_F_TIMEOUT(reserve, release_before_or_after_freeing_the_memory, 180)
 	EXPECT_EQ(OK, aclrtReleaseMemAddress(mapping.address));
 }
 
-TEST_F_TIMEOUT(reserve, owner_device_stays_until_the_release, 180)
+TEST_F_TIMEOUT(reserve, aclrtReserveMemAddress_rounds_the_size_up_to_2_MiB, 180)
 {
-	struct acl_mapping zero, one;
-	char *range;
+	struct acl_mapping mapping;
+	char *address;
 
-	ASSERT_EQ(OK, acl_mapping_new(&zero, 0, SIZE));
-	ASSERT_EQ(OK, acl_mapping_new(&one, 1, SIZE));
-	ASSERT_EQ(OK, aclrtReserveMemAddress((void **)&range, 4 * SIZE, 0, NULL, 0));
-	ASSERT_EQ(OK, aclrtMapMem(range, SIZE, 0, one.handle, 0));
-	REFUSED(DRIVER_ERROR, aclrtMapMem, range + SIZE, SIZE, 0, zero.handle, 0);
-	ASSERT_EQ(OK, aclrtUnmapMem(range));
-	REFUSED(DRIVER_ERROR, aclrtMapMem, range, SIZE, 0, zero.handle, 0);
-	ASSERT_EQ(OK, aclrtReleaseMemAddress(range));
-	ASSERT_EQ(OK, aclrtReserveMemAddress((void **)&range, 4 * SIZE, 0, NULL, 0));
-	ASSERT_EQ(OK, aclrtMapMem(range, SIZE, 0, zero.handle, 0));
-	ASSERT_EQ(OK, aclrtUnmapMem(range));
-	ASSERT_EQ(OK, aclrtReleaseMemAddress(range));
-	EXPECT_EQ(OK, acl_mapping_end(&zero));
-	EXPECT_EQ(OK, acl_mapping_end(&one));
+	ASSERT_EQ(OK, acl_mapping_new(&mapping, 0, 2 * MIB));
+	ASSERT_EQ(OK, aclrtReserveMemAddress((void **)&address, 512, 0, NULL, 0));
+	EXPECT_EQ(OK, aclrtMapMem(address, 2 * MIB, 0, mapping.handle, 0));
+	EXPECT_EQ(0, store_signal(to_u64(address) + 2 * MIB - 1));
+	EXPECT_EQ(OK, aclrtUnmapMem(address));
+	EXPECT_EQ(OK, aclrtReleaseMemAddress(address));
+	ASSERT_EQ(OK, aclrtReserveMemAddress((void **)&address, 2 * MIB + 1, 0, NULL, 0));
+	EXPECT_EQ(OK, aclrtMapMem(address + 2 * MIB, 2 * MIB, 0, mapping.handle, 0));
+	EXPECT_EQ(OK, aclrtUnmapMem(address + 2 * MIB));
+	REFUSED(DRIVER_ERROR, aclrtMapMem, address + SIZE, 2 * MIB, 0, mapping.handle, 0);
+	EXPECT_EQ(OK, aclrtReleaseMemAddress(address));
+	EXPECT_EQ(OK, acl_mapping_end(&mapping));
 }
 
-TEST_F_TIMEOUT(reserve, one_range_holds_many_segments, 180)
+TEST_F_TIMEOUT(reserve, aclrtReserveMemAddress_of_one_range_for_many_segments, 180)
 {
 	enum { SEGMENTS = 24 };
 	aclrtDrvMemHandle handle[SEGMENTS];
@@ -266,7 +283,7 @@ TEST_F_TIMEOUT(reserve, one_range_holds_many_segments, 180)
 	EXPECT_EQ(OK, aclrtReleaseMemAddress(range));
 }
 
-TEST_F_TIMEOUT(reserve, until_no_address_space_is_left, 180)
+TEST_F_TIMEOUT(reserve, aclrtReserveMemAddress_until_no_address_space_is_left, 180)
 {
 	const size_t size = 1UL << 42;
 	void *address[64];
@@ -285,7 +302,7 @@ TEST_F_TIMEOUT(reserve, until_no_address_space_is_left, 180)
 	EXPECT_EQ(OK, aclrtReleaseMemAddress(address[0]));
 }
 
-TEST_F_TIMEOUT(reserve, forked_child_has_the_addresses_free, 180)
+TEST_F_TIMEOUT(reserve, fork_leaves_the_child_the_addresses_free, 180)
 {
 	struct acl_mapping mapping;
 	void *wish, *address;

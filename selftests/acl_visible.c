@@ -49,7 +49,7 @@ static long choose(struct process *process, char *text, const char *list)
 	return process_do(process, do_choose, to_u64(text));
 }
 
-TEST_F_TIMEOUT(visible, one_device_is_number_0, 180)
+TEST_F_TIMEOUT(visible, ASCEND_RT_VISIBLE_DEVICES_of_one_device_makes_it_number_0, 180)
 {
 	__u64 count, handle, address;
 
@@ -64,7 +64,7 @@ TEST_F_TIMEOUT(visible, one_device_is_number_0, 180)
 	EXPECT_EQ(OK, process_do(&self->process, acl_do_end, 0));
 }
 
-TEST_F_TIMEOUT(visible, others_do_not_exist, 180)
+TEST_F_TIMEOUT(visible, ASCEND_RT_VISIBLE_DEVICES_leaves_no_other_device, 180)
 {
 	__u64 handle, address;
 
@@ -83,7 +83,7 @@ static long do_get_handle_device(__u64 *a)
 	return error;
 }
 
-TEST_F_TIMEOUT(visible, all_in_another_order, 180)
+TEST_F_TIMEOUT(visible, ASCEND_RT_VISIBLE_DEVICES_in_another_order, 180)
 {
 	__u64 handle, address, device;
 
@@ -97,7 +97,7 @@ TEST_F_TIMEOUT(visible, all_in_another_order, 180)
 	EXPECT_TRUE(watch_used(&self->watch, 0, 2 * SIZE));
 }
 
-TEST_F_TIMEOUT(visible, numbers_are_each_process_own, 180)
+TEST_F_TIMEOUT(visible, ASCEND_RT_VISIBLE_DEVICES_is_each_process_own, 180)
 {
 	struct process exporter;
 	__u64 handle, address, share, theirs, view, device;
@@ -115,60 +115,88 @@ TEST_F_TIMEOUT(visible, numbers_are_each_process_own, 180)
 	EXPECT_EQ(0, device);
 }
 
-/* a: which way, number; out: the other number, or what it was before */
+/* The calls that turn one number of a device into another. */
+static aclError (*const translations[])(int32_t, int32_t *) = {
+	aclrtGetLogicDevIdByUserDevId, aclrtGetUserDevIdByLogicDevId, aclrtGetPhyDevIdByLogicDevId,
+};
+
+enum { TO_LOGIC, TO_USER, TO_PHY };
+
+/* a: which of them, number; out: the other number */
 static long do_translate(__u64 *a)
 {
 	int32_t number = 99;
-	aclError error;
+	aclError error = translations[a[0]](a[1], &number);
 
-	if (a[0] == 0)
-		error = aclrtGetLogicDevIdByUserDevId(a[1], &number);
-	else if (a[0] == 1)
-		error = aclrtGetUserDevIdByLogicDevId(a[1], &number);
-	else
-		error = aclrtGetPhyDevIdByLogicDevId(a[1], &number);
 	a[2] = number;
 	if (!error)
 		return OK;
 	return number == 99 && acl_message_names("aclrtGet") ? error : -EINVAL;
 }
 
-TEST_F_TIMEOUT(visible, numbers_are_translated, 180)
+/* The number in a process that sees device 1 only, or minus the error. */
+static long translate(struct process *p, int call, int number)
 {
-	struct process *p = &self->process;
-	__u64 number;
-	int way;
+	__u64 result;
+	long error = process_get(p, &result, 2, do_translate, call, number);
 
-	ASSERT_EQ(0, choose(p, self->text, "1"));
-	EXPECT_EQ(OK, process_get(p, &number, 2, do_translate, 0, 0));
-	EXPECT_EQ(1, number);
-	EXPECT_EQ(OK, process_get(p, &number, 2, do_translate, 1, 1));
-	EXPECT_EQ(0, number);
-	EXPECT_EQ(OK, process_get(p, &number, 2, do_translate, 2, 1));
-	EXPECT_EQ(1, number);
-	EXPECT_EQ(OK, process_get(p, &number, 2, do_translate, 2, 0));
-	EXPECT_EQ(0, number);
-	/* Not visible, and not there. */
-	EXPECT_EQ(INVALID_DEVICE, process_do(p, do_translate, 0, 1));
-	EXPECT_EQ(INVALID_DEVICE, process_do(p, do_translate, 1, 0));
-	for (way = 0; way < 3; way++) {
-		EXPECT_EQ(INVALID_DEVICE, process_do(p, do_translate, way, 2));
-		EXPECT_EQ(INVALID_DEVICE, process_do(p, do_translate, way, 1000));
-		EXPECT_EQ(INVALID_DEVICE, process_do(p, do_translate, way, -1));
+	return error ? -error : (int)result;
+}
+
+/* Numbers that no call takes for a device's. */
+static void refuse_others(struct __test_metadata *_metadata, struct process *p, int call)
+{
+	const int bad[] = { 2, 31, 32, 1000, -1, INT32_MIN, INT32_MAX };
+	uint32_t count;
+	size_t i;
+
+	aclrtGetDeviceCount(&count);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (bad[i] >= 0 && bad[i] < (int)count)
+			continue;
+		EXPECT_EQ(-INVALID_DEVICE, translate(p, call, bad[i]))
+			TH_LOG("number %d", bad[i]);
 	}
 }
 
-TEST_F_TIMEOUT(visible, translation_of_bad_arguments, 180)
+TEST_F_TIMEOUT(visible, aclrtGetLogicDevIdByUserDevId, 180)
 {
 	int32_t number;
 
+	ASSERT_EQ(0, choose(&self->process, self->text, "1"));
+	EXPECT_EQ(1, translate(&self->process, TO_LOGIC, 0));
+	EXPECT_EQ(-INVALID_DEVICE, translate(&self->process, TO_LOGIC, 1));
+	refuse_others(_metadata, &self->process, TO_LOGIC);
 	REFUSED(INVALID_PARAM, aclrtGetLogicDevIdByUserDevId, 0, NULL);
-	REFUSED(INVALID_PARAM, aclrtGetUserDevIdByLogicDevId, 0, NULL);
-	REFUSED(INVALID_PARAM, aclrtGetPhyDevIdByLogicDevId, 0, NULL);
 	/* Without a list the numbers are the driver's. */
 	EXPECT_EQ(OK, aclrtGetLogicDevIdByUserDevId(1, &number));
 	EXPECT_EQ(1, number);
+}
+
+TEST_F_TIMEOUT(visible, aclrtGetUserDevIdByLogicDevId, 180)
+{
+	int32_t number;
+
+	ASSERT_EQ(0, choose(&self->process, self->text, "1"));
+	EXPECT_EQ(0, translate(&self->process, TO_USER, 1));
+	/* It is there but cannot be seen. */
+	EXPECT_EQ(-INVALID_DEVICE, translate(&self->process, TO_USER, 0));
+	refuse_others(_metadata, &self->process, TO_USER);
+	REFUSED(INVALID_PARAM, aclrtGetUserDevIdByLogicDevId, 0, NULL);
 	EXPECT_EQ(OK, aclrtGetUserDevIdByLogicDevId(1, &number));
+	EXPECT_EQ(1, number);
+}
+
+TEST_F_TIMEOUT(visible, aclrtGetPhyDevIdByLogicDevId, 180)
+{
+	int32_t number;
+
+	ASSERT_EQ(0, choose(&self->process, self->text, "1"));
+	EXPECT_EQ(1, translate(&self->process, TO_PHY, 1));
+	EXPECT_EQ(0, translate(&self->process, TO_PHY, 0));
+	refuse_others(_metadata, &self->process, TO_PHY);
+	REFUSED(INVALID_PARAM, aclrtGetPhyDevIdByLogicDevId, 0, NULL);
+	EXPECT_EQ(OK, aclrtGetPhyDevIdByLogicDevId(1, &number));
 	EXPECT_EQ(1, number);
 }
 
@@ -196,7 +224,7 @@ static long do_set_device(__u64 *a)
 	return aclrtSetDevice(a[0]);
 }
 
-TEST_F_TIMEOUT(visible, without_a_node_there_is_no_device, 180)
+TEST_F_TIMEOUT(visible, aclrtSetDevice_without_a_node, 180)
 {
 	if (geteuid())
 		SKIP(return, "needs root");

@@ -119,19 +119,24 @@ aclError aclrtUnmapMem(void *virPtr)
 }
 
 /* A location as the driver names it; the host is one, whatever its id. */
-static aclError convert_location(const struct shim_call *call, const char *argument,
-				 const aclrtMemLocation *location, uint32_t *type,
-				 uint32_t *id)
+static bool find_location(const aclrtMemLocation *location, uint32_t *type, uint32_t *id)
 {
 	*type = (uint32_t)location->type;
 	*id = 0;
 	if (*type == ACL_MEM_LOCATION_TYPE_HOST)
-		return ACL_SUCCESS;
-	if (*type != ACL_MEM_LOCATION_TYPE_DEVICE)
-		return shim_fail(call, CAUSE_ACCESS_LOCATION, argument, *type);
-	if (!shim_device_lookup((int32_t)location->id, id))
-		return shim_fail(call, CAUSE_ACCESS_DEVICE, argument, location->id);
-	return ACL_SUCCESS;
+		return true;
+	return *type == ACL_MEM_LOCATION_TYPE_DEVICE &&
+	       shim_device_lookup((int32_t)location->id, id);
+}
+
+static aclError refuse_location(const struct shim_call *call, const char *argument,
+				const aclrtMemLocation *location)
+{
+	unsigned int type = (unsigned int)location->type;
+
+	if (type != ACL_MEM_LOCATION_TYPE_DEVICE)
+		return shim_fail(call, CAUSE_ACCESS_LOCATION, argument, type);
+	return shim_fail(call, CAUSE_ACCESS_DEVICE, argument, location->id);
 }
 
 static aclError convert_desc(const struct shim_call *call,
@@ -146,9 +151,11 @@ static aclError convert_desc(const struct shim_call *call,
 	    flags != ACL_RT_MEM_ACCESS_FLAGS_READWRITE)
 		return shim_fail(call, CAUSE_ACCESS_FLAGS, i, flags);
 	entry->access = flags;
+	if (find_location(&desc[i].location, &entry->location_type, &entry->location_id))
+		return ACL_SUCCESS;
+	/* Not before it is needed: it costs more than all else here. */
 	snprintf(argument, sizeof(argument), "desc[%zu].location", i);
-	return convert_location(call, argument, &desc[i].location, &entry->location_type,
-				&entry->location_id);
+	return refuse_location(call, argument, &desc[i].location);
 }
 
 /* Does an entry grant a device something that has no way to the memory? */
@@ -252,10 +259,8 @@ aclError aclrtMemGetAccess(void *virPtr, aclrtMemLocation *location, uint64_t *f
 		return shim_null(&call, "location");
 	if (!flag)
 		return shim_null(&call, "flag");
-	err = convert_location(&call, "location", location, &request.location_type,
-			       &request.location_id);
-	if (err)
-		return err;
+	if (!find_location(location, &request.location_type, &request.location_id))
+		return refuse_location(&call, "location", location);
 	err = shim_client(&call, &fd);
 	if (err)
 		return err;

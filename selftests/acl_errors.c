@@ -144,4 +144,53 @@ TEST_F_TIMEOUT(text, aclGetRecentErrMsg_stays_valid_until_the_next_question, 180
 	EXPECT_STREQ(copy, text);
 }
 
+TEST_F_TIMEOUT(text, error_texts_show_names_in_hexadecimal_and_numbers_in_decimal, 180)
+{
+	int32_t dead = process_dead_pid();
+	char name[32], number[32];
+	uint64_t share;
+
+	ASSERT_EQ(OK, aclrtMemExportToShareableHandle(self->mapping.handle,
+						      ACL_MEM_HANDLE_TYPE_NONE, 0, &share));
+	snprintf(name, sizeof(name), "0x%llx", to_u64(self->mapping.address) + 4096);
+	EXPECT_EQ(DRIVER_ERROR, aclrtUnmapMem((char *)self->mapping.address + 4096));
+	EXPECT_TRUE(says("virPtr", name));
+	snprintf(name, sizeof(name), "0x%llx", to_u64(self->mapping.handle));
+	snprintf(number, sizeof(number), "%llu", 2 * SIZE);
+	EXPECT_EQ(OUT_OF_MEMORY, aclrtMapMem(self->mapping.address, 2 * SIZE, 0,
+					     self->mapping.handle, 0));
+	EXPECT_TRUE(says(name, number));
+	snprintf(name, sizeof(name), "0x%lx", share);
+	snprintf(number, sizeof(number), " %d", dead);
+	EXPECT_EQ(DRIVER_ERROR, aclrtMemSetPidToShareableHandle(share, &dead, 1));
+	EXPECT_TRUE(says(name, number));
+}
+
+/* Is the share's number in the text of the last failure, however written? */
+static bool text_tells(uint64_t share)
+{
+	const char *text = aclGetRecentErrMsg();
+	char hex[32], decimal[32];
+
+	snprintf(hex, sizeof(hex), "%lx", share);
+	snprintf(decimal, sizeof(decimal), "%lu", share);
+	return !text || strcasestr(text, hex) || strstr(text, decimal);
+}
+
+TEST_F_TIMEOUT(text, error_texts_tell_a_share_only_to_whom_passed_it, 180)
+{
+	aclrtDrvMemHandle handle = self->mapping.handle;
+	uint64_t share, out;
+
+	ASSERT_EQ(OK, aclrtMemExportToShareableHandle(handle, ACL_MEM_HANDLE_TYPE_NONE, 0,
+						      &share));
+	EXPECT_EQ(DRIVER_ERROR, aclrtMemExportToShareableHandle(handle, ACL_MEM_HANDLE_TYPE_NONE,
+								0, &out));
+	EXPECT_FALSE(text_tells(share));
+	EXPECT_EQ(PARAM_INVALID, aclrtMapMem(self->mapping.address, 1, 0, handle, 0));
+	EXPECT_FALSE(text_tells(share));
+	EXPECT_EQ(DRIVER_ERROR, aclrtMemImportFromShareableHandle(share, 0, &handle));
+	EXPECT_TRUE(text_tells(share));
+}
+
 TEST_HARNESS_MAIN

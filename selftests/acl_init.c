@@ -112,6 +112,19 @@ TEST_F_TIMEOUT(init, aclrtGetVersion, 180)
 	REFUSED(INVALID_PARAM, aclrtGetVersion, &major, &minor, NULL);
 }
 
+TEST_F_TIMEOUT(init, aclsysGetVersionStr, 180)
+{
+	char text[ACL_PKG_VERSION_MAX_SIZE], runtime[] = "runtime", other[] = "no such package";
+
+	memset(text, 7, sizeof(text));
+	REFUSED(INVALID_PARAM, aclsysGetVersionStr, NULL, text);
+	REFUSED(INVALID_PARAM, aclsysGetVersionStr, runtime, NULL);
+	REFUSED(NOT_SUPPORTED, aclsysGetVersionStr, other, text);
+	EXPECT_EQ(-1, bytes_differ(text, sizeof(text), 7));
+	EXPECT_EQ(OK, aclsysGetVersionStr(runtime, text));
+	EXPECT_STREQ("1.17.0", text);
+}
+
 TEST_F_TIMEOUT(init, aclrtGetSocName, 180)
 {
 	const char *name = aclrtGetSocName();

@@ -11,21 +11,12 @@ FIXTURE(story)
 	struct watch watch;
 	struct process exporter, importer, stranger;
 	char *text;
-	char wait[24];
+	long long wait;
 };
-
-static void write_wait(const char *text)
-{
-	int fd = open("/sys/module/npumem/parameters/import_wait_ms", O_WRONLY | O_CLOEXEC);
-
-	if (write(fd, text, strlen(text)) < 0)
-		perror("import_wait_ms");
-	close(fd);
-}
 
 FIXTURE_SETUP(story)
 {
-	snprintf(self->wait, sizeof(self->wait), "%lld", npumem_parameter("import_wait_ms"));
+	self->wait = npumem_parameter("import_wait_ms");
 	ASSERT_TRUE(watch_start(&self->watch));
 	self->text = process_shared(MESSAGE_SIZE);
 	ASSERT_NE(NULL, self->text);
@@ -36,7 +27,7 @@ FIXTURE_SETUP(story)
 
 FIXTURE_TEARDOWN(story)
 {
-	write_wait(self->wait);
+	npumem_set_parameter("import_wait_ms", self->wait);
 	EXPECT_TRUE(watch_end(&self->watch));
 }
 
@@ -90,7 +81,7 @@ static long export_canonically(struct process *p, __u64 flags, __u64 *handle, __
 	return ret;
 }
 
-TEST_F_TIMEOUT(story, with_a_whitelist, 240)
+TEST_F_TIMEOUT(story, canonical_sequence_with_a_whitelist, 240)
 {
 	__u64 handle, address, share, theirs, view, value, pid;
 
@@ -116,7 +107,7 @@ TEST_F_TIMEOUT(story, with_a_whitelist, 240)
 	EXPECT_EQ(0, process_stop(&self->importer));
 }
 
-TEST_F_TIMEOUT(story, without_pid_validation, 240)
+TEST_F_TIMEOUT(story, canonical_sequence_without_pid_validation, 240)
 {
 	__u64 handle, address, share, theirs, view;
 
@@ -132,7 +123,7 @@ TEST_F_TIMEOUT(story, without_pid_validation, 240)
 	EXPECT_NE(NULL, strstr(self->text, "aclrtMemSetPidToShareableHandle"));
 }
 
-TEST_F_TIMEOUT(story, refusal_names_both_pids, 240)
+TEST_F_TIMEOUT(story, aclGetRecentErrMsg_of_a_refused_import_names_both_pids, 240)
 {
 	__u64 handle, address, share, theirs;
 	char pid[16];
@@ -155,14 +146,14 @@ TEST_F_TIMEOUT(story, refusal_names_both_pids, 240)
 	EXPECT_EQ(0, acl_message(&self->stranger, self->text));
 }
 
-TEST_F_TIMEOUT(story, import_needs_no_barrier_after_set_pid, 240)
+TEST_F_TIMEOUT(story, aclrtMemImportFromShareableHandle_needs_no_barrier_after_SetPid, 240)
 {
 	__u64 handle, address, share;
 	struct call call = { .function = acl_do_import };
 	int i;
 
 	/* The bound is raised only because this machine may be very slow. */
-	write_wait("50000");
+	ASSERT_EQ(0, npumem_set_parameter("import_wait_ms", 50000));
 	for (i = 0; i < 20; i++) {
 		struct process importer;
 
@@ -179,7 +170,7 @@ TEST_F_TIMEOUT(story, import_needs_no_barrier_after_set_pid, 240)
 	}
 }
 
-TEST_F_TIMEOUT(story, killed_exporter_leaves_the_data, 240)
+TEST_F_TIMEOUT(story, exporter_that_is_killed_leaves_importers_the_memory, 240)
 {
 	__u64 handle, address, share, theirs, view, again;
 
@@ -195,78 +186,6 @@ TEST_F_TIMEOUT(story, killed_exporter_leaves_the_data, 240)
 	EXPECT_EQ(OK, acl_drop(&self->importer, view, theirs));
 	EXPECT_TRUE(watch_used_becomes(&self->watch, 0, 0));
 	EXPECT_EQ(INVALID_HANDLE, acl_import(&self->importer, share, 0, &theirs));
-}
-
-TEST_F_TIMEOUT(story, exporter_gone_before_anyone_imported, 240)
-{
-	__u64 handle, address, share, theirs;
-
-	ASSERT_EQ(OK, export_canonically(&self->exporter, 0, &handle, &address, &share));
-	ASSERT_EQ(OK, acl_set_pid(&self->exporter, share, self->importer.pid));
-	ASSERT_EQ(OK, acl_drop(&self->exporter, address, handle));
-	EXPECT_EQ(INVALID_HANDLE, acl_import(&self->importer, share, 0, &theirs));
-	EXPECT_EQ(1, acl_message(&self->importer, self->text));
-	EXPECT_EQ(INVALID_HANDLE, acl_set_pid(&self->exporter, share, self->importer.pid));
-}
-
-TEST_F_TIMEOUT(story, refusals_of_export_and_import, 240)
-{
-	__u64 handle, address, share, theirs, more;
-
-	ASSERT_EQ(OK, export_canonically(&self->exporter, 0, &handle, &address, &share));
-	ASSERT_EQ(OK, acl_set_pid(&self->exporter, share, self->importer.pid));
-	ASSERT_EQ(OK, acl_import(&self->importer, share, 0, &theirs));
-	/* Exported once, imported once, by whom it may be. */
-	EXPECT_EQ(DRIVER_ERROR, acl_export(&self->exporter, handle, 0, &more));
-	EXPECT_EQ(DRIVER_ERROR, acl_export(&self->exporter, handle, 1, &more));
-	EXPECT_EQ(DRIVER_ERROR, acl_export(&self->importer, theirs, 0, &more));
-	EXPECT_EQ(DRIVER_ERROR, acl_import(&self->exporter, share, 0, &more));
-	EXPECT_EQ(DRIVER_ERROR, acl_set_pid(&self->importer, share, self->stranger.pid));
-	EXPECT_EQ(DRIVER_ERROR, acl_set_pid(&self->stranger, share, self->stranger.pid));
-	EXPECT_EQ(INVALID_HANDLE, acl_import(&self->importer, share + 1, 0, &more));
-	EXPECT_EQ(INVALID_HANDLE, acl_set_pid(&self->exporter, share ^ 1, self->stranger.pid));
-	EXPECT_EQ(INVALID_DEVICE, acl_import(&self->importer, share, 31, &more));
-	EXPECT_EQ(INVALID_DEVICE, acl_import(&self->importer, share, -1, &more));
-	EXPECT_EQ(DRIVER_ERROR, acl_set_pid(&self->exporter, share, 0));
-	EXPECT_EQ(DRIVER_ERROR, acl_set_pid(&self->exporter, share, process_dead_pid()));
-}
-
-TEST_F_TIMEOUT(story, import_for_another_device_is_a_second_handle, 240)
-{
-	__u64 handle, address, share, first, second, view;
-
-	ASSERT_EQ(OK, export_canonically(&self->exporter, 1, &handle, &address, &share));
-	ASSERT_EQ(OK, acl_import(&self->importer, share, 0, &first));
-	ASSERT_EQ(OK, acl_import(&self->importer, share, 1, &second));
-	EXPECT_NE(first, second);
-	ASSERT_EQ(OK, acl_map(&self->importer, second, SIZE, 1, &view));
-	EXPECT_EQ(0, client_check(&self->importer, view, SIZE, 11));
-	EXPECT_EQ(OK, process_do(&self->importer, acl_do_free, first));
-	EXPECT_EQ(PARAM_INVALID, process_do(&self->importer, acl_do_free, first));
-	EXPECT_EQ(OK, acl_drop(&self->importer, view, second));
-}
-
-/* a: share; out: handle. By the payload that V2 takes. */
-static long do_import_v2(__u64 *a)
-{
-	aclrtDrvMemHandle handle = NULL;
-	aclError error = aclrtMemImportFromShareableHandleV2(&a[0],
-		ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT, 0, &handle);
-
-	a[1] = to_u64(handle);
-	return error;
-}
-
-TEST_F_TIMEOUT(story, numbers_are_the_same_for_both_versions_of_the_calls, 240)
-{
-	__u64 handle, address, share, theirs, view;
-
-	ASSERT_EQ(OK, export_canonically(&self->exporter, 0, &handle, &address, &share));
-	EXPECT_EQ(DRIVER_ERROR, process_get(&self->importer, &theirs, 1, do_import_v2, share));
-	ASSERT_EQ(OK, acl_set_pid(&self->exporter, share, self->importer.pid));
-	ASSERT_EQ(OK, process_get(&self->importer, &theirs, 1, do_import_v2, share));
-	ASSERT_EQ(OK, acl_map(&self->importer, theirs, SIZE, 0, &view));
-	EXPECT_EQ(0, client_check(&self->importer, view, SIZE, 11));
 }
 
 /* a: address, handle; out: new handle. Frees all and maps fresh memory there. */
@@ -288,7 +207,7 @@ static long do_sleep_and_wake(__u64 *a)
 	return error;
 }
 
-TEST_F_TIMEOUT(story, sleeping_and_waking_at_a_kept_address, 240)
+TEST_F_TIMEOUT(story, sleep_and_wake_at_a_kept_address, 240)
 {
 	__u64 handle, address, share, theirs, view, fresh;
 

@@ -210,6 +210,19 @@ static inline int process_start(struct process *process)
 	return process_start_as(process, 0, 0);
 }
 
+/* Starts a process with the number that another one had until just now. */
+static inline int process_start_again(struct process *process, pid_t pid)
+{
+	int64_t limit = now_ms() + PROCESS_PATIENCE_MS;
+	int ret;
+
+	/* The old one's number is given back some time after it was reaped. */
+	do {
+		ret = process_start_as(process, 0, pid);
+	} while (ret == -EEXIST && now_ms() < limit);
+	return !ret && process->pid != pid ? -EINVAL : ret;
+}
+
 /* Sends a call without waiting for its end. */
 static inline long process_begin(struct process *process, struct call *call)
 {

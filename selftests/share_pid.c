@@ -28,18 +28,10 @@ FIXTURE_TEARDOWN(pid)
 	EXPECT_TRUE(watch_end(&self->watch));
 }
 
-/* Starts a process with the number that another one had until just now. */
 static long start_as(struct process *process, pid_t pid)
 {
-	int64_t limit = now_ms() + PROCESS_PATIENCE_MS;
-	long ret;
+	long ret = process_start_again(process, pid);
 
-	/* The old one's number is given back some time after it was reaped. */
-	do {
-		ret = process_start_as(process, 0, pid);
-	} while (ret == -EEXIST && now_ms() < limit);
-	if (!ret && process->pid != pid)
-		ret = -EINVAL;
 	return ret ? ret : client_open(process);
 }
 

@@ -126,6 +126,69 @@ TEST_F_TIMEOUT(cgroup, limit_is_out_of_memory_and_kills_nobody, 240)
 	EXPECT_EQ(0, process_stop(&self->b.process));
 }
 
+/* a: size */
+static long do_block(__u64 *a)
+{
+	void *block = NULL;
+	aclError error = aclrtMalloc(&block, a[0], ACL_MEM_MALLOC_HUGE_FIRST);
+
+	return error ? error : aclrtFree(block);
+}
+
+TEST_F_TIMEOUT(cgroup, aclrtMalloc_beyond_the_limit, 180)
+{
+	__u64 before = charged(self->a_group);
+
+	EXPECT_EQ(OUT_OF_MEMORY, process_do(&self->a.process, do_block, LIMIT));
+	EXPECT_EQ(OUT_OF_MEMORY, process_do(&self->a.process, do_block, 2 * LIMIT));
+	EXPECT_EQ(OK, process_do(&self->a.process, do_block, SIZE));
+	EXPECT_TRUE(watch_used(&self->watch, 0, 0));
+	EXPECT_TRUE(becomes_true(charged(self->a_group) < before + SLACK));
+	EXPECT_EQ(0, killed(self->a_group));
+}
+
+/* a: size; out: handle, address */
+static long do_new_of_the_host(__u64 *a)
+{
+	aclrtPhysicalMemProp prop = acl_memory(0);
+	struct acl_mapping mapping = { 0 };
+	aclError error;
+
+	prop.location.type = ACL_MEM_LOCATION_TYPE_HOST;
+	error = aclrtMallocPhysical(&mapping.handle, a[0], &prop, 0);
+	if (!error)
+		error = aclrtReserveMemAddress(&mapping.address, a[0], 0, NULL, 0);
+	if (!error)
+		error = aclrtMapMem(mapping.address, a[0], 0, mapping.handle, 0);
+	a[1] = to_u64(mapping.handle);
+	a[2] = to_u64(mapping.address);
+	return error;
+}
+
+/* No device bounds that one: the limit is all there is. */
+TEST_F_TIMEOUT(cgroup, memory_of_the_host_counts_alike, 180)
+{
+	__u64 before = charged(self->a_group), share, theirs, view;
+	struct call call = { .function = do_new_of_the_host, .argument = { LIMIT } };
+
+	EXPECT_EQ(OUT_OF_MEMORY, process_call(&self->a.process, &call));
+	EXPECT_TRUE(becomes_true(charged(self->a_group) < before + SLACK));
+	call.argument[0] = SIZE;
+	ASSERT_EQ(OK, process_call(&self->a.process, &call));
+	EXPECT_LE(SIZE, charged(self->a_group));
+	ASSERT_EQ(0, client_mark(&self->a.process, call.argument[2], SIZE, 8));
+	ASSERT_EQ(OK, acl_export(&self->a.process, call.argument[1], 0, &share));
+	ASSERT_EQ(OK, acl_set_pid(&self->a.process, share, self->b.process.pid));
+	ASSERT_EQ(OK, acl_import(&self->b.process, share, 0, &theirs));
+	ASSERT_EQ(OK, acl_map(&self->b.process, theirs, SIZE, 0, &view));
+	ASSERT_EQ(0, container_kill(&self->a, NULL));
+	EXPECT_EQ(0, client_check(&self->b.process, view, SIZE, 8));
+	EXPECT_LE(SIZE, charged(self->a_group));
+	EXPECT_EQ(OK, acl_drop(&self->b.process, view, theirs));
+	EXPECT_TRUE(becomes_true(charged(self->a_group) < SLACK));
+	EXPECT_EQ(0, killed(self->a_group) + killed(self->b_group));
+}
+
 /* Out of memory at any of the steps of a program that grows by segments. */
 TEST_F_TIMEOUT(cgroup, limit_is_reached_segment_by_segment, 240)
 {

@@ -1,18 +1,12 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
- * The binary interface that programs were built against. Nothing here runs: if
- * it compiles, the headers are right.
+ * The binary interface that programs were built against: every value, size and
+ * offset, and nothing else. Whoever includes this says what to make of
+ *
+ *	IS(name, value)			a constant
+ *	SIZED(type, size)		a type
+ *	AT(type, field, offset)		a member of a struct
  */
-#include <stddef.h>
-
-#include "acl/acl.h"
-#include "uapi/npumem.h"
-
-#define IS(name, value) _Static_assert((name) == (value), #name " is " #value)
-#define SIZED(type, size) _Static_assert(sizeof(type) == (size), #type " has " #size)
-#define AT(type, field, offset) \
-	_Static_assert(offsetof(type, field) == (offset), #type "." #field " at " #offset)
-
 SIZED(aclError, 4);
 SIZED(void *, 8);
 SIZED(size_t, 8);
@@ -20,6 +14,7 @@ SIZED(aclrtDrvMemHandle, 8);
 SIZED(aclrtContext, 8);
 SIZED(aclrtStream, 8);
 
+SIZED(aclrtRunMode, 4);
 IS(ACL_DEVICE, 0);
 IS(ACL_HOST, 1);
 
@@ -149,6 +144,11 @@ IS(ACL_RT_IPC_MEM_IMPORT_FLAG_ENABLE_PEER_ACCESS, 1);
 IS(ACL_RT_IPC_MEM_ATTR_ACCESS_LINK_SIO, 0);
 IS(ACL_RT_IPC_MEM_ATTR_ACCESS_LINK_HCCS, 1);
 
+IS(ACL_PKG_VERSION_MAX_SIZE, 128);
+
+IS(ACL_STREAM_FAST_LAUNCH, 1);
+IS(ACL_STREAM_FAST_SYNC, 2);
+
 IS(ACL_MAJOR_VERSION, 1);
 IS(ACL_MINOR_VERSION, 17);
 IS(ACL_PATCH_VERSION, 0);
@@ -167,11 +167,3 @@ IS(ACL_ERROR_RT_MEMORY_ALLOCATION, 207001);
 IS(ACL_ERROR_RT_NO_DEVICE, 207004);
 IS(ACL_ERROR_RT_NO_PERMISSION, 207006);
 IS(ACL_ERROR_RT_DRV_INTERNAL_ERROR, 507899);
-
-/* The driver's numbers are AscendCL's where the shim passes them on. */
-IS(NPUMEM_LOCATION_HOST, ACL_MEM_LOCATION_TYPE_HOST);
-IS(NPUMEM_LOCATION_DEVICE, ACL_MEM_LOCATION_TYPE_DEVICE);
-IS(NPUMEM_LOCATION_HOST_NUMA, ACL_MEM_LOCATION_TYPE_HOST_NUMA);
-IS(NPUMEM_ACCESS_NONE, ACL_RT_MEM_ACCESS_FLAGS_NONE);
-IS(NPUMEM_ACCESS_READ, ACL_RT_MEM_ACCESS_FLAGS_READ);
-IS(NPUMEM_ACCESS_READWRITE, ACL_RT_MEM_ACCESS_FLAGS_READWRITE);

@@ -333,7 +333,11 @@
 	      "expected ACL_RT_MEM_ACCESS_FLAGS_NONE (0), _READ (1) or _READWRITE (3)")
 #define CAUSE_ACCESS_LOCATION \
 	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "%s.type is %u, which accesses nothing", \
-	      "expected ACL_MEM_LOCATION_TYPE_DEVICE (1) or _HOST (0)")
+	      "expected ACL_MEM_LOCATION_TYPE_DEVICE (1), _HOST (0) or _HOST_NUMA (4)")
+#define CAUSE_ACCESS_NODE \
+	CAUSE(ACL_ERROR_RT_PARAM_INVALID, \
+	      "%s.id is %u, and the host has no such NUMA node with memory", \
+	      "pass ACL_MEM_LOCATION_TYPE_HOST, which stands for all nodes")
 #define CAUSE_ACCESS_DEVICE \
 	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "%s.id is %u, and there is no such device", \
 	      "aclrtGetDeviceCount tells how many there are")

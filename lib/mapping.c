@@ -118,15 +118,18 @@ aclError aclrtUnmapMem(void *virPtr)
 	return shim_ask(&call, NPUMEM_UNMAP, &unmap, unmap_rules);
 }
 
-/* A location as the driver names it; the host is one, whatever its id. */
+/* A location as the driver names it; the host is one, whatever node is named. */
 static bool find_location(const aclrtMemLocation *location, uint32_t *type, uint32_t *id)
 {
 	*type = (uint32_t)location->type;
 	*id = 0;
-	if (*type == ACL_MEM_LOCATION_TYPE_HOST)
-		return true;
-	return *type == ACL_MEM_LOCATION_TYPE_DEVICE &&
-	       shim_device_lookup((int32_t)location->id, id);
+	if (*type == ACL_MEM_LOCATION_TYPE_DEVICE)
+		return shim_device_lookup((int32_t)location->id, id);
+	if (*type == ACL_MEM_LOCATION_TYPE_HOST_NUMA) {
+		*type = NPUMEM_LOCATION_HOST;
+		return shim_is_node(location->id);
+	}
+	return *type == ACL_MEM_LOCATION_TYPE_HOST;
 }
 
 static aclError refuse_location(const struct shim_call *call, const char *argument,
@@ -134,9 +137,11 @@ static aclError refuse_location(const struct shim_call *call, const char *argume
 {
 	unsigned int type = (unsigned int)location->type;
 
-	if (type != ACL_MEM_LOCATION_TYPE_DEVICE)
-		return shim_fail(call, CAUSE_ACCESS_LOCATION, argument, type);
-	return shim_fail(call, CAUSE_ACCESS_DEVICE, argument, location->id);
+	if (type == ACL_MEM_LOCATION_TYPE_DEVICE)
+		return shim_fail(call, CAUSE_ACCESS_DEVICE, argument, location->id);
+	if (type == ACL_MEM_LOCATION_TYPE_HOST_NUMA)
+		return shim_fail(call, CAUSE_ACCESS_NODE, argument, location->id);
+	return shim_fail(call, CAUSE_ACCESS_LOCATION, argument, type);
 }
 
 static aclError convert_desc(const struct shim_call *call,

@@ -465,7 +465,9 @@ ACL_FUNC_VISIBILITY aclError aclrtMemMapNoAccess(void *virPtr, size_t size,
 ACL_FUNC_VISIBILITY aclError aclrtUnmapMem(void *virPtr);
 
 /*
- * Sets what locations may do with a range that mappings cover wholly.
+ * Sets what locations may do with a range that mappings cover wholly: devices,
+ * or the host, which each of its NUMA nodes stands for. The host may access its
+ * own memory at once.
  * 107000 NULL, size or count 0, flags or location not accepted; 507899 not
  * wholly mapped, or a device without peer access to the memory's.
  */

@@ -40,7 +40,7 @@ mandir     := $(PREFIX)/share/man
 udevdir    := $(PREFIX)/lib/udev/rules.d
 sysusers   := $(PREFIX)/lib/sysusers.d
 
-.PHONY: all lib tools module modules demo demo-programs check vm bench-calls bench-shim clean distclean help
+.PHONY: all lib tools module modules demo demo-programs check vm bench-calls bench-shim bench-copies clean distclean help
 all: lib tools module
 
 lib:
@@ -110,8 +110,9 @@ demo:
 		$(MAKE) lib tools demo-programs modules KERNELS='$(KERNEL)'; } </dev/null >&2
 	@tools/vm/vm run -- build/demo/demo
 
-# MIB=2: the size of the memory.
-bench-calls bench-shim: bench-%:
+# MIB=2: the size of the memory. With less than MEM=6G the largest copy is left out.
+bench-copies: export MEM ?= 6G
+bench-calls bench-shim bench-copies: bench-%:
 	@{ tools/packages install build module vm && $(MAKE) lib tools modules KERNELS='$(KERNEL)' && \
 		$(MAKE) -C tools bench; } </dev/null >&2
 	@tools/vm/vm run --icount -- build/bench/$* $(MIB)
@@ -224,6 +225,7 @@ Try, in a virtual machine; as root these install the Debian packages they need
   make bench-calls  instructions per request that shares memory; MIB=2
   make bench-shim   instructions per AscendCL call, those that the library
                     adds, and the library's lines of code
+  make bench-copies instructions per copy of device memory, beside memcpy
   make check        static checks and all tests, on both kernels
 
 Variables: V=1 shows the commands, W=1 more warnings in the module,

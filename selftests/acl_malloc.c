@@ -393,7 +393,7 @@ TEST_F_TIMEOUT(malloc, fork_leaves_the_child_without_the_block, 180)
 }
 
 #define THREADS	8
-#define ROUNDS	200
+#define ROUNDS	60
 
 struct worker {
 	pthread_t thread;

@@ -19,6 +19,8 @@ struct answer {
 	struct npumem_host_tgid process;
 	struct npumem_device_info *devices;
 	unsigned int nr_devices;
+	struct npumem_device_info host;
+	bool has_host;
 };
 
 static int say_no_node(int error)
@@ -75,6 +77,10 @@ static int ask(int fd, struct answer *answer)
 		ctl_say("NPUMEM_HOST_TGID: %s", strerror(errno));
 		return CTL_FAILED;
 	}
+	answer->host.size = sizeof(answer->host);
+	answer->host.device = NPUMEM_DEVICE_NONE;
+	/* A module that is older has no memory of the host. */
+	answer->has_host = !ioctl(fd, NPUMEM_DEVICE_INFO, &answer->host);
 	answer->devices = calloc(answer->query.device_count + 1, sizeof(info));
 	if (!answer->devices) {
 		ctl_say("out of memory");
@@ -112,6 +118,10 @@ static void write_text(const struct answer *answer)
 		       ctl_size(used, answer->devices[i].used, false),
 		       answer->devices[i].flags & NPUMEM_DEVICE_VIRTUAL ?
 		       "  virtual" : "");
+	if (answer->has_host)
+		printf("%-6s %-5s %16s %16s\n", "host", "-1",
+		       ctl_size(capacity, answer->host.capacity, false),
+		       ctl_size(used, answer->host.used, false));
 }
 
 static void write_json(const struct answer *answer)
@@ -132,7 +142,12 @@ static void write_json(const struct answer *answer)
 		       (unsigned long long)device->capacity,
 		       (unsigned long long)device->used);
 	}
-	printf("%s]\n}\n", i ? "\n  " : "");
+	printf("%s]", i ? "\n  " : "");
+	if (answer->has_host)
+		printf(",\n  \"host\": { \"capacity\": %llu, \"used\": %llu }",
+		       (unsigned long long)answer->host.capacity,
+		       (unsigned long long)answer->host.used);
+	printf("\n}\n");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -155,7 +170,7 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.doc = "Open " NPUMEM_DEVICE_PATH " as any program would, and show what it tells:"
-	       " the version of its interface, our process id outside of containers, the devices.",
+	       " the version of its interface, our process id outside of containers, the devices and the host with their memory.",
 };
 
 int ctl_query(int argc, char **argv)

@@ -47,6 +47,15 @@ static void read_device(struct device *device)
 	ctl_read_line(device->pool, sizeof(device->pool), "%s/pool", dir);
 }
 
+/* The host's own memory; a module that is older has none to hand out. */
+static bool read_host(struct device *host)
+{
+	memset(host, 0, sizeof(*host));
+	return ctl_read_number(&host->capacity, CTL_SYS_NODE "/host/capacity") &&
+	       ctl_read_number(&host->used, CTL_SYS_NODE "/host/used") &&
+	       ctl_read_number(&host->free, CTL_SYS_NODE "/host/free");
+}
+
 static int is_device(const struct dirent *entry)
 {
 	unsigned int id;
@@ -209,6 +218,7 @@ static void devices_text(const struct device *devices, int count, bool exact)
 {
 	char capacity[CTL_SIZE_TEXT], used[CTL_SIZE_TEXT], free[CTL_SIZE_TEXT];
 	const struct device *device;
+	struct device host;
 
 	printf("\n%-6s %-6s %-11s %-5s %16s %16s %16s\n", "DEVICE", "BOUND",
 	       "POOL", "NODE", "CAPACITY", "USED", "FREE");
@@ -225,8 +235,14 @@ static void devices_text(const struct device *devices, int count, bool exact)
 		       ctl_size(free, device->free, exact),
 		       device->is_virtual ? "  virtual" : "");
 	}
+	if (read_host(&host))
+		printf("%-6s %-6s %-11s %-5s %16s %16s %16s\n", "host", "-",
+		       "system-ram", "-1",
+		       ctl_size(capacity, host.capacity, exact),
+		       ctl_size(used, host.used, exact),
+		       ctl_size(free, host.free, exact));
 	if (!count)
-		printf("(none: see the parameter \"devices\")\n");
+		printf("(no device: see the parameter \"devices\")\n");
 }
 
 static void devices_json(const struct device *devices, int count)
@@ -249,6 +265,15 @@ static void devices_json(const struct device *devices, int count)
 		printf(" }");
 	}
 	printf("%s]", count ? "\n  " : "");
+}
+
+static void host_json(void)
+{
+	struct device host;
+
+	if (read_host(&host))
+		printf(",\n  \"host\": { \"capacity\": %lld, \"used\": %lld,"
+		       " \"free\": %lld }", host.capacity, host.used, host.free);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -277,7 +302,7 @@ static const struct argp_option options[] = {
 static const struct argp status_argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Show the module with its parameters, the node, and each device with its memory.\v"
+	.doc = "Show the module with its parameters, the node, and each device and the host with their memory.\v"
 	       "A device that is not bound was removed, or was never taken: bind it with\n"
 	       "  echo npumem.0 >/sys/bus/platform/drivers/npumem/bind",
 };
@@ -303,6 +328,7 @@ int ctl_status(int argc, char **argv)
 		node_json();
 		printf(",\n");
 		devices_json(devices, count);
+		host_json();
 		printf("\n}\n");
 	} else {
 		module_text();

@@ -161,6 +161,43 @@ TEST_F(access, several_mappings_at_once)
 	EXPECT_EQ(-1, pattern_check(to_ptr(AT(0)), 4 * G, 1));
 }
 
+/* Whoever asked for less than the granule need not know how much it has got. */
+TEST_F(access, length_that_was_asked_for_is_all_of_a_mapping)
+{
+	const __u64 asked = 3000000;
+	__u64 handle, base, middle;
+	__u32 access;
+
+	if (npumem_free_bytes(self->fd, 0) < GIB || machine_free() < GIB + 256 * MIB)
+		SKIP(return, "device 0 has less than 1 GiB");
+	ASSERT_EQ(0, npumem_alloc_flags(self->fd, 0, asked, NPUMEM_ALLOC_1G, &handle, NULL));
+	ASSERT_EQ(0, npumem_reserve_aligned(self->fd, GIB + G, GIB, &base));
+	ASSERT_EQ(0, npumem_map(self->fd, base, asked, handle));
+	middle = base + GIB / 2;
+	ASSERT_EQ(0, npumem_set_access(self->fd, base, asked, 0, READ));
+	ASSERT_EQ(0, npumem_get_access(self->fd, base + GIB - 1, 0, &access));
+	EXPECT_EQ(READ, access);
+	EXPECT_EQ(SIGSEGV, store_signal(base));
+	EXPECT_EQ(SIGSEGV, store_signal(base + GIB - 8));
+	EXPECT_EQ(0, load_signal(base + GIB - 8));
+	/* Other lengths, and other places, are taken as they are. */
+	ASSERT_EQ(0, npumem_set_access(self->fd, base, asked + 1, 0, RW));
+	ASSERT_EQ(0, npumem_set_access(self->fd, middle, asked, 0, RW));
+	EXPECT_EQ(0, store_signal(base + 2 * G - 8));
+	EXPECT_EQ(SIGSEGV, store_signal(base + 2 * G));
+	EXPECT_EQ(SIGSEGV, store_signal(middle - 8));
+	EXPECT_EQ(0, store_signal(middle + 2 * G - 8));
+	EXPECT_EQ(SIGSEGV, store_signal(middle + 2 * G));
+	EXPECT_EQ(-EADDRNOTAVAIL, npumem_set_access(self->fd, base, GIB + 1, 0, NONE));
+	ASSERT_EQ(0, npumem_set_access(self->fd, base, asked, 0, NONE));
+	EXPECT_EQ(SIGSEGV, load_signal(base + GIB - 8));
+	ASSERT_EQ(0, npumem_unmap(self->fd, base));
+	/* Nothing is there that could have been asked for. */
+	EXPECT_EQ(-EADDRNOTAVAIL, npumem_set_access(self->fd, base, asked, 0, READ));
+	munmap(to_ptr(base), GIB + G);
+	EXPECT_EQ(0, npumem_free(self->fd, handle));
+}
+
 TEST_F(access, all_of_the_range_or_nothing)
 {
 	/* Granule 4 is a hole. */

@@ -87,7 +87,9 @@ TEST_F(module, bad_parameters_are_refused)
 {
 	const char *const bad[] = { "devices=0", "devices=33", "devices=-1",
 		"devices=x", "capacity=x", "capacity=0", "capacity=1",
-		"capacity=1G,x", "capacity=1M,1G", "pmd_entries=7" };
+		"capacity=1G,x", "capacity=1M,1G", "pmd_entries=7",
+		"host_capacity=x", "host_capacity=1M", "host_capacity=0",
+		"host_capacity=8E" };
 	unsigned int i;
 
 	ASSERT_EQ(0, unload());
@@ -136,6 +138,46 @@ TEST_F_TIMEOUT(module, devices_are_as_many_and_as_large_as_asked_for, 120)
 	for (i = 0; i < 32; i++)
 		EXPECT_EQ(0, npumem_alloc(fd, i, 1, NULL));
 	EXPECT_EQ(-ENXIO, npumem_alloc(fd, 32, 1, NULL));
+	close(fd);
+	EXPECT_EQ(0, unload());
+}
+
+TEST_F_TIMEOUT(module, host_has_as_much_as_asked_for, 120)
+{
+	const __u32 none = NPUMEM_DEVICE_NONE;
+	struct npumem_device_info info;
+	struct npumem_query first, second;
+	__u64 handle;
+	int fd;
+
+	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, load("devices=1 capacity=2M host_capacity=7M"));
+	fd = open_patiently();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, npumem_query(fd, &first));
+	EXPECT_EQ(1, first.device_count);
+	ASSERT_EQ(0, npumem_device_info(fd, none, &info));
+	EXPECT_EQ(none, info.device);
+	EXPECT_EQ(6 * MIB, info.capacity);
+	EXPECT_EQ(0, info.used);
+	EXPECT_EQ(0, info.flags);
+	EXPECT_EQ(-1, info.numa_node);
+	EXPECT_EQ(-ENOSPC, npumem_alloc_at(fd, NPUMEM_LOCATION_HOST, 0, 4 * G, &handle));
+	EXPECT_EQ(0, npumem_alloc_at(fd, NPUMEM_LOCATION_HOST, 0, 2 * G, &handle));
+	EXPECT_EQ(0, npumem_alloc_at(fd, NPUMEM_LOCATION_HOST_NUMA, 0, G, &handle));
+	/* One capacity for all nodes. */
+	EXPECT_EQ(-ENOSPC, npumem_alloc_at(fd, NPUMEM_LOCATION_HOST_NUMA, 0, 1, &handle));
+	EXPECT_EQ(0, npumem_alloc(fd, 0, 1, &handle));
+	close(fd);
+	ASSERT_EQ(0, unload());
+	/* Another load is another host. */
+	ASSERT_EQ(0, load(""));
+	fd = open_patiently();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, npumem_query(fd, &second));
+	EXPECT_NE(0, memcmp(first.host, second.host, sizeof(first.host)));
+	ASSERT_EQ(0, npumem_device_info(fd, none, &info));
+	EXPECT_EQ(npumem_capacity(fd, 0), info.capacity);
 	close(fd);
 	EXPECT_EQ(0, unload());
 }

@@ -103,6 +103,23 @@ static inline int npumem_alloc_flags(int fd, __u32 device, __u64 length,
 	return 0;
 }
 
+/* At any location. */
+static inline int npumem_alloc_at(int fd, __u32 type, __u32 id, __u64 length,
+				  __u64 *handle)
+{
+	struct npumem_alloc argument = {
+		.size = sizeof(argument),
+		.location_type = type,
+		.location_id = id,
+		.length = length,
+	};
+	int error = npumem_call(fd, NPUMEM_ALLOC, &argument);
+
+	if (!error && handle)
+		*handle = argument.handle;
+	return error;
+}
+
 static inline int npumem_alloc(int fd, __u32 device, __u64 length,
 			       __u64 *handle)
 {

@@ -31,6 +31,11 @@ static inline long client_do_alloc(__u64 *a)
 	return npumem_alloc(client_fd, a[0], a[1], &a[2]);
 }
 
+static inline long client_do_alloc_at(__u64 *a)
+{
+	return npumem_alloc_at(client_fd, a[0], a[1], a[2], &a[3]);
+}
+
 static inline long client_do_free(__u64 *a)
 {
 	return npumem_free(client_fd, a[0]);
@@ -39,6 +44,11 @@ static inline long client_do_free(__u64 *a)
 static inline long client_do_export(__u64 *a)
 {
 	return npumem_export(client_fd, a[0], a[1], &a[2]);
+}
+
+static inline long client_do_unexport(__u64 *a)
+{
+	return npumem_unexport(client_fd, a[0]);
 }
 
 static inline long client_do_import(__u64 *a)
@@ -178,6 +188,11 @@ static inline long client_export(struct process *p, __u64 handle, __u32 flags,
 	return process_get(p, token, 2, client_do_export, handle, flags);
 }
 
+static inline long client_unexport(struct process *p, __u64 token)
+{
+	return process_do(p, client_do_unexport, token);
+}
+
 static inline long client_import(struct process *p, __u64 token, __u32 device,
 				 __u64 *handle)
 {
@@ -258,6 +273,7 @@ static inline long client_start_exporter(struct process *p, __u64 length, __u32 
 struct watch {
 	int fd;
 	__u64 used[2];
+	__u64 used_host;
 };
 
 static inline bool watch_start(struct watch *watch)
@@ -270,19 +286,27 @@ static inline bool watch_start(struct watch *watch)
 		return false;
 	for (device = 0; device < 2; device++)
 		watch->used[device] = npumem_used(watch->fd, device);
-	return watch->used[0] != ~0ULL && watch->used[1] != ~0ULL;
+	watch->used_host = npumem_used(watch->fd, NPUMEM_DEVICE_NONE);
+	return watch->used[0] != ~0ULL && watch->used[1] != ~0ULL &&
+	       watch->used_host != ~0ULL;
+}
+
+/* What a device, or the host (NPUMEM_DEVICE_NONE), had in use at the start. */
+static inline __u64 watch_before(const struct watch *watch, __u32 device)
+{
+	return device == NPUMEM_DEVICE_NONE ? watch->used_host : watch->used[device];
 }
 
 /* Is @bytes more in use than at the start? */
 static inline bool watch_used(struct watch *watch, __u32 device, __u64 bytes)
 {
-	return npumem_used(watch->fd, device) == watch->used[device] + bytes;
+	return npumem_used(watch->fd, device) == watch_before(watch, device) + bytes;
 }
 
 /* Does that become so? Needed where memory is given back by a process's end. */
 static inline bool watch_used_becomes(struct watch *watch, __u32 device, __u64 bytes)
 {
-	return npumem_used_becomes(watch->fd, device, watch->used[device] + bytes,
+	return npumem_used_becomes(watch->fd, device, watch_before(watch, device) + bytes,
 				   PROCESS_PATIENCE_MS);
 }
 
@@ -292,7 +316,8 @@ static inline bool watch_end(struct watch *watch)
 	bool back;
 
 	process_end_all();
-	back = watch_used_becomes(watch, 0, 0) && watch_used_becomes(watch, 1, 0);
+	back = watch_used_becomes(watch, 0, 0) && watch_used_becomes(watch, 1, 0) &&
+	       watch_used_becomes(watch, NPUMEM_DEVICE_NONE, 0);
 	close(watch->fd);
 	return back;
 }

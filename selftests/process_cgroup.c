@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Device memory of system RAM counts for the cgroup of whoever allocated it. */
+/* Memory of a device or the host counts for the cgroup of whoever allocated it. */
 #include <sys/stat.h>
 
 #include "npumem_cgroup.h"
@@ -81,6 +81,28 @@ TEST_F_TIMEOUT(cgroup, limit_is_ENOMEM_without_the_oom_killer, 240)
 	EXPECT_EQ(0, client_free(&self->process, handle));
 	EXPECT_EQ(0, client_free(&self->process, small));
 	EXPECT_EQ(0, process_stop(&self->process));
+}
+
+TEST_F_TIMEOUT(cgroup, memory_of_the_host_is_charged_like_a_devices, 240)
+{
+	const __u32 types[] = { NPUMEM_LOCATION_HOST, NPUMEM_LOCATION_HOST_NUMA };
+	__u64 start = group_read(self->path, "memory.current", NULL), handle;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(-ENOMEM, process_do(&self->process, client_do_alloc_at, types[i], 0,
+					      2 * LIMIT));
+		EXPECT_TRUE(watch_used(&self->watch, NPUMEM_DEVICE_NONE, 0));
+		ASSERT_EQ(0, process_get(&self->process, &handle, 3, client_do_alloc_at,
+					 types[i], 0, 32 * MIB));
+		EXPECT_LE(32 * MIB, group_read(self->path, "memory.current", NULL));
+		EXPECT_GT(32 * MIB + start + SLACK,
+			  group_read(self->path, "memory.current", NULL));
+		ASSERT_EQ(0, client_free(&self->process, handle));
+		EXPECT_TRUE(becomes_true(group_read(self->path, "memory.current", NULL) <
+					 start + SLACK));
+	}
+	EXPECT_EQ(0, group_read(self->path, "memory.events", "oom_kill"));
 }
 
 TEST_F_TIMEOUT(cgroup, limit_is_reached_step_by_step_too, 240)

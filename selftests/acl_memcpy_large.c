@@ -54,7 +54,7 @@ FIXTURE_TEARDOWN(large)
 		SKIP(return, "needs 1 GiB free on each of two devices, and on the host"); \
 } while (0)
 
-TEST_F_TIMEOUT(large, aclrtMemcpy_of_1_gib_every_way, 180)
+TEST_F_TIMEOUT(large, aclrtMemcpy_of_1_gib_every_way, 300)
 {
 	char *a = self->a.address, *b = self->b.address;
 
@@ -71,7 +71,7 @@ TEST_F_TIMEOUT(large, aclrtMemcpy_of_1_gib_every_way, 180)
 	EXPECT_EQ(0, memcmp(a, b, SIZE));
 }
 
-TEST_F_TIMEOUT(large, aclrtMemcpy_of_almost_1_gib_at_odd_addresses, 180)
+TEST_F_TIMEOUT(large, aclrtMemcpy_of_almost_1_gib_at_odd_addresses, 300)
 {
 	char *a = self->a.address, *b = self->b.address;
 
@@ -93,7 +93,7 @@ TEST_F_TIMEOUT(large, aclrtMemcpy_of_almost_1_gib_at_odd_addresses, 180)
 }
 
 /* The last byte decides: nothing of the gibibyte before it is written. */
-TEST_F_TIMEOUT(large, aclrtMemcpy_of_one_byte_too_much, 120)
+TEST_F_TIMEOUT(large, aclrtMemcpy_of_one_byte_too_much, 300)
 {
 	/* The one behind which the other is not. */
 	bool a_is_last = self->a.address > self->b.address;

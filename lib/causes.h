@@ -13,7 +13,7 @@
 #endif
 
 /* Any call */
-#define CAUSE_NULL \
+#define CAUSE_NULL_POINTER \
 	CAUSE(ACL_ERROR_INVALID_PARAM, "%s is NULL", "pass a valid pointer or handle")
 #define CAUSE_SIZE_ZERO \
 	CAUSE(ACL_ERROR_INVALID_PARAM, "size: must not be 0", "pass how many bytes")
@@ -21,7 +21,7 @@
 	CAUSE(ACL_ERROR_INVALID_PARAM, "flags: must be 0", "pass 0: there are no flags yet")
 #define CAUSE_REPEAT_INITIALIZE \
 	CAUSE(ACL_ERROR_REPEAT_INITIALIZE, "AscendCL is initialised in this process already", \
-	      "go on; each aclInit counts, and aclFinalize ends all of them")
+	      "go on: each aclInit counts, and aclFinalize ends all of them")
 #define CAUSE_REPEAT_FINALIZE \
 	CAUSE(ACL_ERROR_REPEAT_FINALIZE, \
 	      "AscendCL is not initialised in this process, or was finalised already", \
@@ -103,7 +103,7 @@
 	      "aclrtGetDeviceCount tells how many there are")
 #define CAUSE_NOT_VISIBLE \
 	CAUSE(ACL_ERROR_RT_INVALID_DEVICEID, \
-	      "%s: ASCEND_RT_VISIBLE_DEVICES=%.96s lets this process see %u devices", \
+	      "%s: ASCEND_RT_VISIBLE_DEVICES=%.96s shows this process no more than %u", \
 	      "pass a number below that, or change the variable before the program starts")
 #define CAUSE_NO_DRIVER_DEVICE \
 	CAUSE(ACL_ERROR_RT_INVALID_DEVICEID, "logicDevId: the driver has no device of that number", \
@@ -241,7 +241,7 @@
 	CAUSE(ACL_ERROR_INVALID_PARAM, "flags: expected 0 or 1", "pass 0")
 #define CAUSE_ALIGNMENT \
 	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "alignment: must be 0", \
-	      "pass 0; addresses are multiples of 2 MiB, and of 1 GiB from that size on")
+	      "pass 0: addresses are multiples of 2 MiB, and of 1 GiB from that size on")
 #define CAUSE_ADDRESSES \
 	CAUSE(ACL_ERROR_RT_MEMORY_ALLOCATION, \
 	      "size: this process has no such range of addresses free", \
@@ -534,8 +534,8 @@
 	      "import it", "leave this call out, or export with flags 0")
 #define CAUSE_KEY_WHITELIST_FULL \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
-	      "num: the whitelist of this key would hold too many processes (65535 at most)", \
-	      "pass processes that will import, or export with flags 1")
+	      "num: the whitelist of this key would hold more processes than it may", \
+	      "export with flags 1, or raise the module's parameter max_whitelist")
 #define CAUSE_KEY_IMPORT_NOT_ONE \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, "key: not the text of a key", \
 	      "pass what aclrtIpcMemGetExportKey wrote in the exporter, unchanged")

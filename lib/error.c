@@ -67,9 +67,16 @@ static bool argument_device(const struct shim_arg *arg, uint32_t *number)
 
 static void append_arg(size_t *used, const struct shim_arg *arg)
 {
+	const uint64_t *token = (const uint64_t *)(uintptr_t)arg->value;
 	uint32_t number;
 
 	switch (arg->kind) {
+	case SHIM_ARG_SHARE:
+		if (*token)
+			append(used, "share 0x%" PRIx64, *token);
+		else
+			append(used, "no share");
+		break;
 	case SHIM_ARG_CURRENT:
 		if (argument_device(arg, &number))
 			append(used, "current device %s", shim_device_text(number).text);
@@ -128,7 +135,7 @@ aclError shim_fail(const struct shim_call *call, aclError code,
 
 aclError shim_null(const struct shim_call *call, const char *argument)
 {
-	return shim_fail(call, CAUSE_NULL, argument);
+	return shim_fail(call, CAUSE_NULL_POINTER, argument);
 }
 
 static const struct shim_rule *find_rule(const struct shim_rule *rules, int error)

@@ -29,7 +29,9 @@ enum shim_kind {
 	SHIM_ARG_INT,
 	/* A device by the program's number. */
 	SHIM_ARG_DEVICE,
-	/* No argument, but what matters as much. Takes the object lock. */
+	/* No arguments, but what matters as much: a share's number once it is known, */
+	SHIM_ARG_SHARE,
+	/* and the thread's device. Takes the object lock. */
 	SHIM_ARG_CURRENT
 };
 
@@ -52,13 +54,15 @@ struct shim_call {
 #define SIZE(x) { #x, SHIM_ARG_SIZE, (uint64_t)(x) }
 #define INT(x) { #x, SHIM_ARG_INT, (uint64_t)(int64_t)(x) }
 #define DEVICE(x) { #x, SHIM_ARG_DEVICE, (uint64_t)(int64_t)(x) }
+#define SHARE(token) { "share", SHIM_ARG_SHARE, (uint64_t)(uintptr_t)&(token) }
 #define CURRENT_DEVICE { "current device", SHIM_ARG_CURRENT, 0 }
 /* What a pointer points to, if it may be looked at. */
 #define FIELD(pointer, field, valid) \
 	{ #pointer "->" #field, SHIM_ARG_INT, (valid) ? (uint64_t)(pointer)->field : 0 }
 /* Of the same the type and id of an aclrtMemLocation. */
 #define LOCATION(pointer, where, valid) \
-	FIELD(pointer, where type, valid), \
+	{ #pointer "->" #where "type", SHIM_ARG_INT, \
+	  (valid) ? (uint64_t)(pointer)->where type : 0 }, \
 	{ #pointer "->" #where "id", \
 	  (valid) && (pointer)->where type == ACL_MEM_LOCATION_TYPE_DEVICE ? \
 		SHIM_ARG_DEVICE : SHIM_ARG_INT, \

@@ -224,9 +224,9 @@ aclError aclrtMemSetPidToShareableHandleV2(void *shareableHandle,
 					   aclrtMemSharedHandleType shareType,
 					   int32_t *pid, size_t pidNum)
 {
-	const struct shim_call call = SHIM_CALL(ADDRESS(shareableHandle), INT(shareType),
-						ADDRESS(pid), SIZE(pidNum));
 	uint64_t token = 0;
+	const struct shim_call call = SHIM_CALL(ADDRESS(shareableHandle), INT(shareType),
+						ADDRESS(pid), SIZE(pidNum), SHARE(token));
 	aclError err;
 
 	if (!shareableHandle)
@@ -267,9 +267,10 @@ aclError aclrtMemImportFromShareableHandleV2(void *shareableHandle,
 					     aclrtMemSharedHandleType shareType,
 					     uint64_t flags, aclrtDrvMemHandle *handle)
 {
-	const struct shim_call call = SHIM_CALL(ADDRESS(shareableHandle), INT(shareType),
-						HEX(flags), ADDRESS(handle), CURRENT_DEVICE);
 	uint64_t token = 0;
+	const struct shim_call call = SHIM_CALL(ADDRESS(shareableHandle), INT(shareType),
+						HEX(flags), ADDRESS(handle), SHARE(token),
+						CURRENT_DEVICE);
 	uint32_t number = 0;
 	aclError err;
 

@@ -268,10 +268,13 @@ TEST_F_TIMEOUT(share, aclrtMemImportFromShareableHandle_of_bad_arguments, 180)
 	EXPECT_EQ(GARBAGE, handle);
 }
 
+static int32_t import_device;
+
 static void *import_in_thread(void *data)
 {
 	aclrtDrvMemHandle handle = GARBAGE;
-	aclError error = aclrtMemImportFromShareableHandle(*(uint64_t *)data, 0, &handle);
+	aclError error = aclrtMemImportFromShareableHandle(*(uint64_t *)data, import_device,
+							   &handle);
 
 	if (handle != GARBAGE || !acl_message_names("aclrtMemImportFromShareableHandle"))
 		return NULL;
@@ -287,6 +290,11 @@ TEST_F_TIMEOUT(share, aclrtMemImportFromShareableHandle_without_a_context, 180)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, import_in_thread, &self->their_share));
 	ASSERT_EQ(0, pthread_join(thread, &error));
 	EXPECT_EQ(CONTEXT_NULL, (long)error);
+	/* That a device is not there is found first. */
+	import_device = 29;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, import_in_thread, &self->their_share));
+	ASSERT_EQ(0, pthread_join(thread, &error));
+	EXPECT_EQ(INVALID_DEVICE, (long)error);
 }
 
 TEST_F_TIMEOUT(share, aclrtMemImportFromShareableHandle_by_the_exporter, 180)

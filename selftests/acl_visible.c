@@ -200,6 +200,74 @@ TEST_F_TIMEOUT(visible, aclrtGetPhyDevIdByLogicDevId, 180)
 	EXPECT_EQ(1, number);
 }
 
+/* a: which call, and what the text is to hold */
+static long do_fail(__u64 *a)
+{
+	aclrtPhysicalMemProp prop = acl_memory(1);
+	aclrtMemAccessDesc desc = {
+		.flags = ACL_RT_MEM_ACCESS_FLAGS_READWRITE,
+		.location = { .id = 1, .type = ACL_MEM_LOCATION_TYPE_DEVICE },
+	};
+	struct acl_mapping mapping;
+	aclrtDrvMemHandle handle;
+	aclrtContext context;
+	const char *text;
+	char byte;
+	void *p;
+
+	if (a[0] == 0)
+		aclrtMallocPhysical(&handle, 1UL << 46, &prop, 0);
+	else if (a[0] == 1)
+		aclrtResetDevice(1);
+	else if (a[0] == 2)
+		aclrtDeviceDisablePeerAccess(1);
+	else if (a[0] == 3)
+		aclrtMalloc(&p, 1UL << 46, ACL_MEM_MALLOC_HUGE_FIRST);
+	else if (a[0] == 4)
+		aclrtMemImportFromShareableHandle(1, 1, &handle);
+	else if (acl_mapping_new(&mapping, 0, SIZE))
+		return -ENOMEM;
+	else if (a[0] == 5)
+		aclrtMemSetAccess(mapping.address, SIZE, &desc, 1);
+	else if (a[0] == 6)
+		aclrtMemcpy(mapping.address, SIZE, &byte, SIZE + 1, ACL_MEMCPY_DEFAULT);
+	else if (!aclrtGetCurrentContext(&context))
+		aclrtDestroyContext(context);
+	text = aclGetRecentErrMsg();
+	if (text && strstr(text, to_ptr(a[1])))
+		return 0;
+	printf("# not \"%s\": %s\n", (char *)to_ptr(a[1]), text ? text : "(none)");
+	return -ENOMSG;
+}
+
+TEST_F_TIMEOUT(visible, texts_name_both_numbers, 180)
+{
+	static const char *const parts[] = {
+		"prop->location.id=1 (npumem.0)",
+		"deviceId=1 (npumem.0)",
+		"peerDeviceId=1 (npumem.0), current device 0 (npumem.1)",
+		"current device 0 (npumem.1)): size",
+		"deviceId=1 (npumem.0)",
+		"device 1 (npumem.0) has no access to the memory's device, 0 (npumem.1)",
+		"current device 0 (npumem.1)): count",
+		"default context of device 0 (npumem.1)",
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, choose(&self->process, self->text, "1,0"));
+	ASSERT_EQ(OK, process_do(&self->process, acl_do_start, 0));
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(0, process_do(&self->process, do_fail, i, to_u64(parts[i])));
+}
+
+TEST_F_TIMEOUT(visible, texts_have_one_number_without_a_list, 180)
+{
+	ASSERT_EQ(OK, process_do(&self->process, acl_do_start, 0));
+	EXPECT_EQ(0, process_do(&self->process, do_fail, 2,
+				to_u64("(peerDeviceId=1, current device 0): ")));
+	EXPECT_EQ(0, process_do(&self->process, do_fail, 7, to_u64("device 0; ")));
+}
+
 /* A mount namespace where the node is not. */
 static long do_hide_node(__u64 *a)
 {

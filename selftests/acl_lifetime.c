@@ -106,6 +106,7 @@ TEST_F_TIMEOUT(lifetime, pid_reuse, 180)
 {
 	struct process next;
 	__u64 theirs;
+	pid_t dead;
 	int i;
 
 	if (geteuid())
@@ -122,6 +123,12 @@ TEST_F_TIMEOUT(lifetime, pid_reuse, 180)
 		EXPECT_EQ(OK, acl_import(&next, self->share, 0, &theirs));
 		self->importer = next;
 	}
+	/* A number set before its process existed was nobody's. */
+	dead = process_dead_pid();
+	EXPECT_EQ(DRIVER_ERROR, acl_set_pid(&self->exporter, self->share, dead));
+	ASSERT_EQ(0, process_start_again(&next, dead));
+	ASSERT_EQ(OK, process_do(&next, acl_do_start, 0));
+	EXPECT_EQ(DRIVER_ERROR, acl_import(&next, self->share, 0, &theirs));
 	/* The exporter's own number is no exporter's either. */
 	ASSERT_EQ(0, process_kill(&self->exporter));
 	ASSERT_EQ(0, process_start_again(&next, self->exporter.pid));

@@ -27,7 +27,7 @@ static inline int open_module(void)
 		return open(given, O_RDONLY | O_CLOEXEC);
 	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
 		return -1;
-	/* build/selftests/module_load -> build */
+	/* build/selftests/PROGRAM -> build */
 	for (i = 0; i < 2; i++)
 		*strrchr(program, '/') = '\0';
 	uname(&name);

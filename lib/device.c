@@ -60,13 +60,10 @@ aclError aclrtSetDevice(int32_t deviceId)
 /* With @lock held. */
 static aclError reset_device(const struct shim_call *call, uint32_t number)
 {
-	struct npumem_reset reset = { .size = sizeof(reset), .device = number };
-	aclError err;
+	int error = shim_blocks_reset(number);
 
-	err = shim_ask(call, NPUMEM_RESET, &reset, NULL);
-	if (err)
-		return err;
-	shim_blocks_drop_device(number);
+	if (error)
+		return shim_refuse(call, NULL, error);
 	shim_object_drop_device(number);
 	devices[number].set_count = 0;
 	devices[number].context = NULL;

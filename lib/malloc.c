@@ -230,14 +230,19 @@ aclError aclrtFree(void *devPtr)
 	return error ? shim_refuse(&call, free_rules, error) : ACL_SUCCESS;
 }
 
-/* EBUSY: a block that is newer than the reset. */
-void shim_blocks_drop_device(uint32_t device)
+/* As one: whoever frees a block meanwhile would find it half gone. */
+int shim_blocks_reset(uint32_t device)
 {
+	struct npumem_reset reset = { .size = sizeof(reset), .device = device };
 	struct shim_ranges *set = &shim_reservations;
+	int error;
 
 	shim_range_write();
-	for (size_t i = set->count; i-- > 0;)
+	error = shim_try(NPUMEM_RESET, &reset);
+	/* EBUSY: mapped by another thread since, as in shim_block_remove(). */
+	for (size_t i = error ? 0 : set->count; i-- > 0;)
 		if (set->range[i].device == device && release(set->range[i].base) != EBUSY)
 			shim_range_remove(set, set->range[i].base);
 	shim_range_unlock();
+	return error;
 }

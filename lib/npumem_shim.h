@@ -179,8 +179,8 @@ int shim_block_place(int fd, uint64_t handle, uint64_t length, uint32_t device,
 /* The reverse. An errno, and the block is there as before. */
 int shim_block_remove(struct shim_range *block);
 void shim_free_handle(uint64_t handle);
-/* After a reset of the device: gives the addresses of its blocks back. */
-void shim_blocks_drop_device(uint32_t device);
+/* Resets the device, and gives the addresses of its blocks back. An errno. */
+int shim_blocks_reset(uint32_t device);
 
 /* object.c: what contexts and streams are names of */
 enum shim_object_kind {

@@ -69,15 +69,50 @@ static aclError refuse(const struct shim_call *call, const char *dst_name, const
 }
 
 /*
+ * The driver's answer to a copy or fill; ENOENT if all of it is the host's, and
+ * ESTALE if another thread released the range meanwhile.
+ */
+static int ask(unsigned int command, void *request, const void *dst, const void *src,
+	       size_t count)
+{
+	int error = shim_try(command, request);
+
+	if (error != ENOENT)
+		return error;
+	/*
+	 * It was released, and even reserved anew, since we saw that it was
+	 * reserved; or the program called munmap. So nobody may do so now.
+	 */
+	shim_range_read();
+	error = shim_try(command, request);
+	if (error == ENOENT &&
+	    !shim_range_overlaps(&shim_reservations, (uintptr_t)dst, count) &&
+	    !shim_range_overlaps(&shim_reservations, (uintptr_t)src, count))
+		error = ESTALE;
+	shim_range_unlock();
+	return error;
+}
+
+/*
  * What is in no reservation (any more) is the host's, if it is anything: where
  * device memory was meant, an address that was released is no reason to die.
+ * @listed: it is in one, but of that the program called munmap.
  */
 static aclError check_host(const struct shim_call *call, const char *argument,
-			   const void *pointer, size_t count)
+			   const void *pointer, size_t count, bool listed)
 {
-	if (!shim_client_exists() || !shim_has_hole((uintptr_t)pointer, count))
+	bool reserved, hole;
+
+	if (!shim_client_exists())
 		return ACL_SUCCESS;
-	return shim_fail(call, CAUSE_COPY_NOTHING, argument);
+	/* What other threads do to find addresses looks like memory. */
+	shim_range_read();
+	reserved = shim_range_overlaps(&shim_reservations, (uintptr_t)pointer, count);
+	hole = shim_has_hole((uintptr_t)pointer, count);
+	shim_range_unlock();
+	if (reserved && !listed)
+		return shim_fail(call, CAUSE_COPY_RELEASED, argument);
+	return hole ? shim_fail(call, CAUSE_COPY_NOTHING, argument) : ACL_SUCCESS;
 }
 
 static aclError copy(const struct shim_call *call, void *dst, const void *src,
@@ -102,19 +137,16 @@ static aclError copy(const struct shim_call *call, void *dst, const void *src,
 	from_device = shim_is_reserved((uintptr_t)src, count);
 	if (to_device || from_device) {
 		request.device = shim_current_device();
-		error = shim_try(NPUMEM_COPY, &request);
+		error = ask(NPUMEM_COPY, &request, dst, src, count);
 	}
-	/* Another thread released it meanwhile; a stale range still is listed. */
-	if (error == ENOENT &&
-	    (to_device != shim_is_reserved((uintptr_t)dst, count) ||
-	     from_device != shim_is_reserved((uintptr_t)src, count)))
+	if (error == ESTALE)
 		return shim_fail(call, CAUSE_COPY_RELEASED, to_device ? "dst" : "src");
 	if (error && error != ENOENT)
 		return refuse(call, "dst", dst, "src", src, count, error);
 	if (error && kind != ACL_MEMCPY_HOST_TO_HOST) {
-		err = check_host(call, "dst", dst, count);
+		err = check_host(call, "dst", dst, count, to_device);
 		if (!err)
-			err = check_host(call, "src", src, count);
+			err = check_host(call, "src", src, count, from_device);
 		if (err)
 			return err;
 	}
@@ -142,15 +174,15 @@ static aclError fill(const struct shim_call *call, void *ptr, int32_t value,
 	on_device = shim_is_reserved((uintptr_t)ptr, count);
 	if (on_device) {
 		request.device = shim_current_device();
-		error = shim_try(NPUMEM_FILL, &request);
+		error = ask(NPUMEM_FILL, &request, ptr, ptr, count);
 	}
-	if (error == ENOENT && on_device && !shim_is_reserved((uintptr_t)ptr, count))
+	if (error == ESTALE)
 		return shim_fail(call, CAUSE_COPY_RELEASED, "devPtr");
 	if (error && error != ENOENT)
 		return refuse(call, "devPtr", ptr, "devPtr", NULL, count, error);
 	if (!error)
 		return ACL_SUCCESS;
-	err = check_host(call, "devPtr", ptr, count);
+	err = check_host(call, "devPtr", ptr, count, on_device);
 	if (!err)
 		memset(ptr, (uint8_t)value, count);
 	return err;

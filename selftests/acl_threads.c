@@ -217,6 +217,83 @@ TEST_F_TIMEOUT(threads, with_devices_contexts_and_streams, 300)
 }
 
 /* Any call with anything: only that nothing crashes, hangs or leaks. */
+/* Blocks of device 0, which any of the threads may reset. */
+static void *malloc_amid_resets(void *data)
+{
+	struct worker *w = data;
+	unsigned char local = 1;
+	aclError error;
+	void *block;
+	int round;
+
+	for (round = 0; round < w->rounds && !w->line; round++) {
+		STEP(w, OK, aclrtSetDevice(0));
+		if (rand_r(&w->seed) % 3 == 0) {
+			STEP(w, OK, aclrtResetDeviceForce(0));
+			continue;
+		}
+		error = aclrtMalloc(&block, SIZE, ACL_MEM_MALLOC_HUGE_FIRST);
+		if (error) {
+			STEP(w, CONTEXT_NULL, error);
+			continue;
+		}
+		error = aclrtMemcpy(block, 1, &local, 1, ACL_MEMCPY_DEFAULT);
+		if (error && error != CONTEXT_NULL)
+			STEP(w, PARAM_INVALID, error);
+		error = aclrtFree(block);
+		if (error)
+			STEP(w, PARAM_INVALID, error);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(threads, aclrtMemcpy_and_aclrtFree_during_aclrtResetDeviceForce, 300)
+{
+	struct worker workers[THREADS];
+
+	EXPECT_EQ(0, run_workers(workers, malloc_amid_resets, 250, self->seed, NULL));
+	EXPECT_EQ(OK, aclrtResetDeviceForce(0));
+	/* Memory and addresses alike. */
+	EXPECT_TRUE(watch_used(&self->watch, 0, 0));
+	EXPECT_EQ(0, acl_count_reservations());
+	ASSERT_EQ(OK, aclrtSetDevice(0));
+}
+
+/* An address that half of the threads reserve and release, and half read. */
+static void *reserve_or_read(void *data)
+{
+	struct worker *w = data;
+	void *volatile *common = w->data;
+	unsigned char local;
+	aclError error;
+	void *address;
+	int round;
+
+	STEP(w, OK, aclrtSetDevice(0));
+	for (round = 0; round < w->rounds && !w->line; round++) {
+		if (w->number & 1) {
+			STEP(w, OK, aclrtReserveMemAddress(&address, SIZE, 0, NULL, 0));
+			*common = address;
+			STEP(w, OK, aclrtReleaseMemAddress(address));
+			continue;
+		}
+		error = aclrtMemcpy(&local, 1, *common, 1, ACL_MEMCPY_DEVICE_TO_HOST);
+		if (error)
+			STEP(w, PARAM_INVALID, error);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(threads, aclrtMemcpy_where_others_reserve_and_release, 300)
+{
+	struct worker workers[THREADS];
+	void *common;
+
+	ASSERT_EQ(OK, aclrtReserveMemAddress(&common, SIZE, 0, NULL, 0));
+	ASSERT_EQ(OK, aclrtReleaseMemAddress(common));
+	EXPECT_EQ(0, run_workers(workers, reserve_or_read, 3000, self->seed, &common));
+}
+
 static void *make_havoc(void *data)
 {
 	struct worker *w = data;

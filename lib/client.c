@@ -41,6 +41,7 @@ static aclError check_version(const struct shim_call *call, int fd,
 				 NPUMEM_ABI_MAJOR, NPUMEM_ABI_MINOR,
 				 query.abi_major < NPUMEM_ABI_MAJOR ? "module" : "library");
 	*tag = query.handle_tag;
+	shim_device_told(query.device_count);
 	return ACL_SUCCESS;
 }
 

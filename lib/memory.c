@@ -167,6 +167,9 @@ aclError aclrtMallocPhysical(aclrtDrvMemHandle *handle, size_t size,
 	alloc.location_id = prop->location.id;
 	alloc.attr = (uint32_t)prop->memAttr;
 	alloc.flags = huge ? NPUMEM_ALLOC_1G : 0;
+	err = shim_start(&call);
+	if (err)
+		return err;
 	if (prop->location.type == ACL_MEM_LOCATION_TYPE_DEVICE) {
 		rules = malloc_device_rules;
 		err = shim_device_number(&call, (int32_t)prop->location.id,
@@ -174,9 +177,7 @@ aclError aclrtMallocPhysical(aclrtDrvMemHandle *handle, size_t size,
 		if (err)
 			return err;
 	}
-	err = shim_start(&call);
-	if (!err)
-		err = shim_ask(&call, NPUMEM_ALLOC, &alloc, rules);
+	err = shim_ask(&call, NPUMEM_ALLOC, &alloc, rules);
 	if (err)
 		return err;
 	*handle = (aclrtDrvMemHandle)(uintptr_t)alloc.handle;

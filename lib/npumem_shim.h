@@ -221,8 +221,10 @@ struct shim_device_text {
 };
 
 struct shim_device_text shim_device_text(uint32_t number);
-/* How many of the driver's devices this process sees. */
-uint32_t shim_device_visible(uint32_t driver_count);
+/* The driver has so many devices. */
+void shim_device_told(uint32_t devices);
+/* And so many of them this process sees. */
+uint32_t shim_device_visible(uint32_t devices);
 
 /* device.c */
 /* Number and state of a device that must be there. */

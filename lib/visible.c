@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@ static const char *list;
 /* The driver's number of each visible device. */
 static uint32_t visible[NPUMEM_MAX_DEVICES];
 static uint32_t count;
+/* How many devices the driver has, as it told last. */
+static _Atomic uint32_t driver_count = NPUMEM_MAX_DEVICES;
 
 static bool is_listed(unsigned long number)
 {
@@ -53,10 +56,20 @@ static void read_list(void)
 	}
 }
 
+/* A number that the driver does not have ends the list, too. */
+static uint32_t list_length(void)
+{
+	uint32_t n = 0;
+
+	while (n < count && visible[n] < atomic_load(&driver_count))
+		n++;
+	return n;
+}
+
 bool shim_device_lookup(int32_t id, uint32_t *number)
 {
 	pthread_once(&once, read_list);
-	if (id < 0 || (uint32_t)id >= (list ? count : NPUMEM_MAX_DEVICES))
+	if (id < 0 || (uint32_t)id >= (list ? list_length() : NPUMEM_MAX_DEVICES))
 		return false;
 	*number = list ? visible[id] : (uint32_t)id;
 	return true;
@@ -79,7 +92,7 @@ aclError shim_device_number(const struct shim_call *call, int32_t id,
 		return ACL_SUCCESS;
 	if (list)
 		return shim_fail(call, CAUSE_NOT_VISIBLE, argument_name(call, id), list,
-				 count);
+				 list_length());
 	return shim_fail(call, CAUSE_NO_DEVICE, argument_name(call, id));
 }
 
@@ -88,7 +101,7 @@ int32_t shim_device_id(uint32_t number)
 	pthread_once(&once, read_list);
 	if (!list)
 		return (int32_t)number;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < list_length(); i++)
 		if (visible[i] == number)
 			return (int32_t)i;
 	return -1;
@@ -108,17 +121,16 @@ struct shim_device_text shim_device_text(uint32_t number)
 	return text;
 }
 
-/* A number that the driver does not have ends the list, too. */
-uint32_t shim_device_visible(uint32_t driver_count)
+void shim_device_told(uint32_t devices)
 {
-	uint32_t n = 0;
+	atomic_store(&driver_count, devices);
+}
 
+uint32_t shim_device_visible(uint32_t devices)
+{
 	pthread_once(&once, read_list);
-	if (!list)
-		return driver_count;
-	while (n < count && visible[n] < driver_count)
-		n++;
-	return n;
+	shim_device_told(devices);
+	return list ? list_length() : devices;
 }
 
 /* A number of the driver's that stands for a device which is there. */
@@ -132,10 +144,12 @@ static aclError check_driver_number(const struct shim_call *call, int32_t number
 		{ ENXIO, CAUSE_NO_DRIVER_DEVICE },
 		{ 0 }
 	};
+	aclError err;
 
 	if (number < 0)
 		return shim_explain(call, rules, ENXIO);
-	return shim_ask(call, NPUMEM_DEVICE_INFO, &info, rules);
+	err = shim_start(call);
+	return err ? err : shim_ask(call, NPUMEM_DEVICE_INFO, &info, rules);
 }
 
 aclError aclrtGetLogicDevIdByUserDevId(int32_t userDevId, int32_t *logicDevId)
@@ -146,7 +160,9 @@ aclError aclrtGetLogicDevIdByUserDevId(int32_t userDevId, int32_t *logicDevId)
 
 	if (!logicDevId)
 		return shim_null(&call, "logicDevId");
-	err = shim_device_find(&call, userDevId, &info);
+	err = shim_start(&call);
+	if (!err)
+		err = shim_device_find(&call, userDevId, &info);
 	if (err)
 		return err;
 	*logicDevId = (int32_t)info.device;

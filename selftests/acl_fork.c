@@ -228,6 +228,33 @@ TEST_F_TIMEOUT(fork, child_needs_no_init_for_what_is_its_own, 180)
 	EXPECT_EQ(0, process_stop(&child));
 }
 
+/* a: which; what a device is called is nobody's. */
+static long do_translate(__u64 *a)
+{
+	int32_t number = 99;
+	aclError error;
+
+	if (a[0] == 0)
+		error = aclrtGetLogicDevIdByUserDevId(1, &number);
+	else if (a[0] == 1)
+		error = aclrtGetUserDevIdByLogicDevId(1, &number);
+	else
+		error = aclrtGetPhyDevIdByLogicDevId(1, &number);
+	return error ? error : number;
+}
+
+TEST_F_TIMEOUT(fork, child_needs_no_init_for_numbers_of_devices, 180)
+{
+	struct process child;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, process_start(&child));
+		EXPECT_EQ(1, process_do(&child, do_translate, i));
+		EXPECT_EQ(0, process_stop(&child));
+	}
+}
+
 /* Things that nobody ever had are as bad in a child as anywhere. */
 static long do_call_with_garbage(__u64 *a)
 {

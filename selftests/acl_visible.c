@@ -29,6 +29,11 @@ static long do_count(__u64 *a)
 	return error;
 }
 
+static long do_set_device(__u64 *a)
+{
+	return aclrtSetDevice(a[0]);
+}
+
 FIXTURE_SETUP(visible)
 {
 	ASSERT_TRUE(watch_start(&self->watch));
@@ -74,6 +79,22 @@ TEST_F_TIMEOUT(visible, ASCEND_RT_VISIBLE_DEVICES_leaves_no_other_device, 180)
 	EXPECT_EQ(INVALID_DEVICE, acl_new(&self->process, 1, SIZE, 1, &handle, &address));
 }
 
+TEST_F_TIMEOUT(visible, ASCEND_RT_VISIBLE_DEVICES_ends_at_a_device_that_is_not_there, 180)
+{
+	__u64 count, handle, address;
+
+	/* Nobody has so many. */
+	ASSERT_EQ(0, choose(&self->process, self->text, "1,31,0"));
+	EXPECT_EQ(INVALID_DEVICE, acl_new(&self->process, 2, SIZE, 1, &handle, &address));
+	EXPECT_EQ(OK, process_get(&self->process, &count, 0, do_count, 0));
+	EXPECT_EQ(1, count);
+	EXPECT_EQ(INVALID_DEVICE, process_do(&self->process, acl_do_start, 2));
+	EXPECT_EQ(1, acl_message(&self->process, self->text));
+	EXPECT_NE(NULL, strstr(self->text, "no more than 1")) TH_LOG("%s", self->text);
+	EXPECT_EQ(INVALID_DEVICE, process_do(&self->process, do_set_device, 1));
+	EXPECT_EQ(OK, process_do(&self->process, do_set_device, 0));
+}
+
 static long do_get_handle_device(__u64 *a)
 {
 	aclrtPhysicalMemProp prop;
@@ -113,6 +134,37 @@ TEST_F_TIMEOUT(visible, ASCEND_RT_VISIBLE_DEVICES_is_each_process_own, 180)
 	EXPECT_EQ(0, client_check(&self->process, view, SIZE, 6));
 	EXPECT_EQ(OK, process_get(&self->process, &device, 1, do_get_handle_device, theirs));
 	EXPECT_EQ(0, device);
+}
+
+/* a: address; out: device */
+static long do_get_pointer_device(__u64 *a)
+{
+	aclrtPtrAttributes attributes;
+	aclError error = aclrtPointerGetAttributes(to_ptr(a[0]), &attributes);
+
+	a[1] = attributes.location.id;
+	return error;
+}
+
+TEST_F_TIMEOUT(visible, ASCEND_RT_VISIBLE_DEVICES_hides_where_imported_memory_is, 180)
+{
+	struct process exporter;
+	__u64 handle, address, share, theirs, view, device;
+
+	ASSERT_EQ(0, acl_start(&exporter, 1));
+	ASSERT_EQ(0, choose(&self->process, self->text, "0"));
+	ASSERT_EQ(OK, process_do(&self->process, acl_do_start, 0));
+	ASSERT_EQ(OK, acl_new(&exporter, 1, SIZE, 6, &handle, &address));
+	ASSERT_EQ(OK, acl_export(&exporter, handle, 1, &share));
+	EXPECT_EQ(INVALID_DEVICE, acl_import(&self->process, share, 1, &theirs));
+	/* It has no number here, but can be used all the same. */
+	ASSERT_EQ(OK, acl_import(&self->process, share, 0, &theirs));
+	ASSERT_EQ(OK, acl_map(&self->process, theirs, SIZE, 0, &view));
+	EXPECT_EQ(0, client_check(&self->process, view, SIZE, 6));
+	EXPECT_EQ(OK, process_get(&self->process, &device, 1, do_get_handle_device, theirs));
+	EXPECT_EQ(UINT32_MAX, device);
+	EXPECT_EQ(OK, process_get(&self->process, &device, 1, do_get_pointer_device, view));
+	EXPECT_EQ(UINT32_MAX, device);
 }
 
 /* The calls that turn one number of a device into another. */
@@ -285,11 +337,6 @@ static long do_malloc(__u64 *a)
 	aclrtDrvMemHandle handle;
 
 	return aclrtMallocPhysical(&handle, SIZE, &prop, 0);
-}
-
-static long do_set_device(__u64 *a)
-{
-	return aclrtSetDevice(a[0]);
 }
 
 TEST_F_TIMEOUT(visible, aclrtSetDevice_without_a_node, 180)

@@ -364,7 +364,10 @@ ACL_FUNC_VISIBILITY aclError aclrtFreePhysical(aclrtDrvMemHandle handle);
 ACL_FUNC_VISIBILITY aclError
 aclrtMemRetainAllocationHandle(void *virPtr, aclrtDrvMemHandle *handle);
 
-/* As asked for when it was allocated, by whoever did. 107000 unknown. */
+/*
+ * As asked for when it was allocated, by whoever did; the id is 0xffffffff for a
+ * device that ASCEND_RT_VISIBLE_DEVICES hides. 107000 unknown.
+ */
 ACL_FUNC_VISIBILITY aclError
 aclrtMemGetAllocationPropertiesFromHandle(aclrtDrvMemHandle handle,
 					  aclrtPhysicalMemProp *prop);
@@ -399,10 +402,10 @@ ACL_FUNC_VISIBILITY aclError aclrtMallocWithCfg(void **devPtr, size_t size,
 ACL_FUNC_VISIBILITY aclError aclrtFree(void *devPtr);
 
 /*
- * Whose memory ptr is of, interior addresses too: DEVICE with its number and
- * 2 MiB pages, mapped, from aclrtMalloc or imported; HOST with 2 MiB pages,
- * mapped from any node, or with small ones, from aclrtMallocHost; UNREGISTERED
- * anything else, with id and pageSize 0.
+ * Whose memory ptr is of, interior addresses too: DEVICE with its number
+ * (0xffffffff: one that is hidden) and 2 MiB pages, mapped, from aclrtMalloc or
+ * imported; HOST with 2 MiB pages, mapped from any node, or with small ones,
+ * from aclrtMallocHost; UNREGISTERED anything else, with id and pageSize 0.
  */
 ACL_FUNC_VISIBILITY aclError
 aclrtPointerGetAttributes(const void *ptr, aclrtPtrAttributes *attributes);

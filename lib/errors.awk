@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# Makes ERRORS.md of causes.h, which comes last on the command line, after the
-# headers with the codes. See the target in the Makefile.
+# Makes ERRORS.md of causes.h, which comes second on the command line, after
+# the header with the codes. See the target in the Makefile.
 
 BEGIN {
 	print "<!-- SPDX-License-Identifier: MIT -->"
@@ -20,7 +20,7 @@ BEGIN {
 	print "thread's current device show it behind their arguments."
 }
 
-# ACL_DEFINE_CODE(ACL_ERROR_X, 107000);
+# ACL_DEFINE_CODE(ACL_ERROR_X, 107000)
 match($0, /^ACL_DEFINE_CODE\([A-Z_]+, [0-9]+\)/) {
 	split(substr($0, 17, RLENGTH - 17), part, ", ")
 	number[part[1]] = part[2]

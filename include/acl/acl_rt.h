@@ -203,7 +203,8 @@ typedef struct aclrtMallocConfig {
  * Starts AscendCL in this process. Optional, except in a forked child, which
  * starts anew with it (or with aclrtSetDevice) and inherits nothing.
  * configPath: a configuration file or NULL; not looked at.
- * 100002 called already; 207004 no driver.
+ * 100002 called already, which counts all the same: that call needs an
+ * aclFinalizeReference of its own. 207004 no driver.
  */
 ACL_FUNC_VISIBILITY aclError aclInit(const char *configPath);
 

@@ -110,7 +110,9 @@ npumem_handle_add_locked(struct npumem_client *client,
 		handle = rb_entry(*place, struct npumem_handle, by_memory);
 	if (handle->references == U32_MAX)
 		return ERR_PTR(-EMFILE);
-	enables = link && !handle->links;
+	enables = link && !(handle->links &&
+			    npumem_peer_enabled(client, fresh->device, owner) &&
+			    npumem_peer_enabled(client, owner, fresh->device));
 	if (enables) {
 		ret = npumem_peer_enable_both_locked(client, fresh->device,
 						     owner);
@@ -126,7 +128,8 @@ npumem_handle_add_locked(struct npumem_client *client,
 		return ERR_PTR(ret);
 	}
 	handle->references++;
-	handle->links += link;
+	/* What earlier imports brought was disabled, if this one had to. */
+	handle->links = enables ? 1 : handle->links + link;
 	return handle;
 }
 

@@ -353,8 +353,8 @@ int npumem_respond(struct npumem_call *call);
  * @memory: what it names; a reference
  * @id: lower half of the number
  * @references: how many frees it takes
- * @links: imports that came for peer access to the memory's device: the first
- *         one enabled it
+ * @links: imports that came for peer access to the memory's device since one
+ *         of them enabled it
  * @device: the device that uses the memory through it, or NPUMEM_HOST
  * @imported: not allocated by this client
  */

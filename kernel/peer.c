@@ -161,7 +161,8 @@ void npumem_peers_drop(struct npumem_client *client, int device)
 					       xa_to_value(entry), 0);
 	}
 	xa_for_each(&client->handles, index, handle) {
-		if (device < 0 || handle->memory->device->id == device)
+		if (device < 0 || handle->device == device ||
+		    handle->memory->device->id == device)
 			handle->links = 0;
 		cond_resched();
 	}

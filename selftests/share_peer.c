@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Peer access by import, and imports that leave it as it is. */
+#include <pthread.h>
+
 #include "npumem_client.h"
 
 #include "kselftest_harness.h"
@@ -159,6 +161,87 @@ TEST_F_TIMEOUT(peer, import_after_a_reset_gives_access_again, 180)
 	EXPECT_EQ(-1, references(self->fd, handle));
 	ASSERT_EQ(0, IMPORT(0, &again));
 	EXPECT_EQ(1, links(self->fd));
+}
+
+/* Disabling takes away what imports have brought; the next one brings it anew. */
+TEST_F_TIMEOUT(peer, import_after_a_disable_gives_access_again, 180)
+{
+	struct npumem_import *argument = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	__u64 handle;
+
+	ASSERT_NE(MAP_FAILED, argument);
+	*argument = (struct npumem_import) {
+		.size = sizeof(*argument),
+		.token = self->token,
+		.device = 1,
+	};
+	ASSERT_EQ(0, mprotect(argument, 4096, PROT_READ));
+	ASSERT_EQ(0, IMPORT(0, &handle));
+	ASSERT_EQ(0, IMPORT(0, NULL));
+	ASSERT_EQ(0, npumem_peer_disable(self->fd, 0, 1));
+	ASSERT_EQ(0, npumem_peer_disable(self->fd, 1, 0));
+	ASSERT_EQ(0, IMPORT(NO_PEER, NULL));
+	EXPECT_EQ(0, links(self->fd));
+	EXPECT_EQ(-EFAULT, npumem_call(self->fd, NPUMEM_IMPORT, argument));
+	EXPECT_EQ(0, links(self->fd));
+	ASSERT_EQ(0, IMPORT(0, NULL));
+	EXPECT_EQ(1, links(self->fd));
+	EXPECT_EQ(-EFAULT, npumem_call(self->fd, NPUMEM_IMPORT, argument));
+	ASSERT_EQ(0, IMPORT(0, NULL));
+	EXPECT_EQ(1, links(self->fd));
+	EXPECT_EQ(5, references(self->fd, handle));
+	munmap(argument, 4096);
+}
+
+/* Resets device 1 once for each round that it is told of, as long as there are any. */
+struct resetter {
+	int fd, round, done;
+};
+
+static void *reset_rounds(void *data)
+{
+	struct resetter *r = data;
+	int round, seen = 0;
+
+	for (;;) {
+		do {
+			round = __atomic_load_n(&r->round, __ATOMIC_ACQUIRE);
+		} while (round == seen);
+		if (round < 0)
+			return NULL;
+		seen = round;
+		npumem_reset(r->fd, 1);
+		__atomic_store_n(&r->done, seen, __ATOMIC_RELEASE);
+	}
+}
+
+/* Whatever a reset leaves of an import beside it, the next one gives access. */
+TEST_F_TIMEOUT(peer, import_after_one_beside_a_reset_gives_access, 240)
+{
+	struct resetter resetter = { .fd = self->fd };
+	pthread_t thread;
+	int64_t end = now_ms() + 5000;
+	int i, without = 0;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reset_rounds, &resetter));
+	for (i = 1; now_ms() < end && !without; i++) {
+		volatile int wait = i % 400;
+
+		__atomic_store_n(&resetter.round, i, __ATOMIC_RELEASE);
+		while (wait)
+			wait--;
+		ASSERT_EQ(0, IMPORT(0, NULL));
+		while (__atomic_load_n(&resetter.done, __ATOMIC_ACQUIRE) != i)
+			;
+		ASSERT_EQ(0, IMPORT(0, NULL));
+		without += links(self->fd) < 1;
+		ASSERT_EQ(0, npumem_reset(self->fd, 1));
+	}
+	__atomic_store_n(&resetter.round, -1, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	printf("# %d rounds\n", i - 1);
+	EXPECT_EQ(0, without);
 }
 
 TEST_HARNESS_MAIN

@@ -127,7 +127,8 @@ int npumem_host_node(u32 id, int *nid);
 int npumem_pool_charge(struct npumem_device *device, u64 length);
 void npumem_pool_uncharge(struct npumem_device *device, u64 length);
 bool npumem_pool_can(int nid, unsigned long nr_chunks);
-int npumem_pool_alloc(int nid, struct page **chunks, unsigned long nr_chunks);
+int npumem_pool_alloc(const struct npumem_device *device, int nid,
+		      struct page **chunks, unsigned long nr_chunks);
 void npumem_pool_free(struct page **chunks, unsigned long nr_chunks);
 
 /*

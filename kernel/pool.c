@@ -66,14 +66,19 @@ bool npumem_pool_can(int nid, unsigned long nr_chunks)
 
 /**
  * npumem_pool_alloc() - get zeroed chunks
+ * @device: for which device
  * @nid: the node they must come from, or NUMA_NO_NODE
  * @chunks: filled with the chunks; partly so on failure
  * @nr_chunks: how many
  *
+ * The host's memory keeps to the nodes of the caller's cpuset, as all memory of
+ * its own does. A device's stands for that of a card, which has no node.
+ *
  * Context: process context, sleeps. Ends early on a fatal signal.
  * Return: 0, -ENOMEM or -EINTR; on failure nothing is left allocated.
  */
-int npumem_pool_alloc(int nid, struct page **chunks, unsigned long nr_chunks)
+int npumem_pool_alloc(const struct npumem_device *device, int nid,
+		      struct page **chunks, unsigned long nr_chunks)
 {
 	gfp_t gfp = NPUMEM_POOL_GFP;
 	unsigned long i;
@@ -81,6 +86,8 @@ int npumem_pool_alloc(int nid, struct page **chunks, unsigned long nr_chunks)
 
 	if (nid != NUMA_NO_NODE)
 		gfp |= __GFP_THISNODE;
+	if (device->id == NPUMEM_HOST)
+		gfp |= __GFP_HARDWALL;
 	for (i = 0; i < nr_chunks; i++) {
 		ret = -EINTR;
 		if (fatal_signal_pending(current))

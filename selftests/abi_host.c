@@ -3,6 +3,7 @@
  * Memory of the host, from anywhere and from one NUMA node: what differs from
  * memory of a device.
  */
+#include "npumem_cgroup.h"
 #include "npumem_client.h"
 
 #include "kselftest_harness.h"
@@ -519,6 +520,48 @@ TEST_F_TIMEOUT(host, numa_memory_falls_back_to_no_other_node, 180)
 	EXPECT_EQ(0, npumem_free(self->fd, handle));
 	EXPECT_EQ(0, npumem_alloc_at(self->fd, NUMA, last, before * 3 / 4 * 1024, &handle));
 	EXPECT_EQ(0, npumem_free(self->fd, handle));
+}
+
+/* Memory of the host is the process's own, and keeps to the nodes of its cpuset. */
+TEST_F_TIMEOUT(host, keeps_to_the_nodes_of_the_cpuset, 180)
+{
+	unsigned int last = last_node(), i;
+	char path[96], text[16];
+	struct process process;
+	__u64 before, handle;
+
+	if (!last)
+		SKIP(return, "one NUMA node only: tools/vm/vm --node gives another");
+	if (group_write(GROUP_ROOT, "cgroup.subtree_control", "+cpuset"))
+		SKIP(return, "needs root and the cpuset controller of cgroup v2");
+	machine_free();
+	ASSERT_EQ(0, client_start(&process));
+	snprintf(path, sizeof(path), GROUP_ROOT "/npumem-test-%d", getpid());
+	ASSERT_EQ(0, mkdir(path, 0755));
+	snprintf(text, sizeof(text), "%d", process.pid);
+	ASSERT_EQ(0, group_write(path, "cgroup.procs", text));
+	for (i = 0; i < 2; i++) {
+		unsigned int node = i ? last : 0;
+
+		snprintf(text, sizeof(text), "%u", node);
+		ASSERT_EQ(0, group_write(path, "cpuset.mems", text));
+		EXPECT_EQ(-ENOMEM, process_do(&process, client_do_alloc_at, NUMA,
+					      i ? 0 : last, G));
+		EXPECT_TRUE(watch_used(&self->watch, NOBODY, 2 * G));
+		EXPECT_EQ(0, process_get(&process, &handle, 3, client_do_alloc_at, NUMA, node,
+					 G));
+		EXPECT_EQ(0, client_free(&process, handle));
+		before = node_free(node);
+		ASSERT_EQ(0, process_get(&process, &handle, 3, client_do_alloc_at, HOST, 0,
+					 PIECE));
+		EXPECT_TRUE(node_lost(node, before, PIECE));
+		EXPECT_EQ(0, client_free(&process, handle));
+		/* A device's memory is not the host's, wherever it is kept. */
+		EXPECT_EQ(0, client_alloc(&process, 0, G, &handle));
+		EXPECT_EQ(0, client_free(&process, handle));
+	}
+	ASSERT_EQ(0, process_kill(&process));
+	EXPECT_TRUE(becomes_true(!rmdir(path)));
 }
 
 /* ---- what an administrator sees ---- */

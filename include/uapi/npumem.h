@@ -150,7 +150,8 @@ struct npumem_device_info {
  * host is handled like that of a device which every process has: it can be
  * mapped, exported and imported, and its mappings belong to the host.
  * NPUMEM_LOCATION_HOST takes it from any node, NPUMEM_LOCATION_HOST_NUMA from
- * one node only, which needs no CPUs.
+ * one node only, which needs no CPUs. Nodes that the caller's cpuset lacks have
+ * no memory for it: ENOMEM.
  *
  * Errors: ENXIO no such device, or no such node with memory; ENODEV; ENOSPC
  * the device, or the share of the host that the module hands out, has not that

@@ -276,7 +276,7 @@ static int npumem_device_configure(unsigned int id,
 	config->nid = npumem_numa_node[id];
 	if (config->nid != NUMA_NO_NODE &&
 	    (config->nid < 0 || config->nid >= MAX_NUMNODES ||
-	     !node_state(config->nid, N_MEMORY))) {
+	     !node_state(config->nid, N_NORMAL_MEMORY))) {
 		pr_err("numa_node of device %u: node %d has no memory\n", id,
 		       config->nid);
 		return -EINVAL;

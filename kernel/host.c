@@ -36,7 +36,7 @@ struct npumem_device *npumem_host_get(void)
  * @id: its number, as user space gave it
  * @nid: out: the same for the kernel
  *
- * The node needs memory but no CPUs.
+ * The node needs memory that stays where it is, but no CPUs.
  *
  * Context: any.
  * Return: 0, or -ENXIO if it has none or does not exist.
@@ -46,7 +46,7 @@ int npumem_host_node(u32 id, int *nid)
 	if (id >= MAX_NUMNODES)
 		return -ENXIO;
 	id = array_index_nospec(id, MAX_NUMNODES);
-	if (!node_state(id, N_MEMORY))
+	if (!node_state(id, N_NORMAL_MEMORY))
 		return -ENXIO;
 	*nid = id;
 	return 0;

@@ -106,6 +106,8 @@ int npumem_ioctl_import(struct npumem_call *call)
 	device = npumem_device_get(arg->device);
 	if (IS_ERR(device))
 		return PTR_ERR(device);
+	/* The same number, but out of the reach of speculation. */
+	arg->device = device->id;
 	share = npumem_share_get(arg->token);
 	if (share) {
 		ret = npumem_import_share(call, share);

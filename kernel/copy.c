@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Copies and fills made under a device, or in the host's memory: by the kernel's own mapping of the
- * pages, so that an address that is unmapped meanwhile, by another thread,
- * is an error and not a signal, and so that the rights of devices other than
- * the mapping's own hold too.
+ * Copies and fills made under a device, or in the host's memory: by the
+ * kernel's own mapping of the pages, so that an address that is unmapped
+ * meanwhile, by another thread, is an error and not a signal, and so that the
+ * rights of devices other than the mapping's own hold too.
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>

@@ -151,7 +151,8 @@ struct npumem_device_info {
  * mapped, exported and imported, and its mappings belong to the host.
  * NPUMEM_LOCATION_HOST takes it from any node, NPUMEM_LOCATION_HOST_NUMA from
  * one node only, which needs no CPUs. Nodes that the caller's cpuset lacks have
- * no memory for it: ENOMEM.
+ * no memory for it: ENOMEM. The location is looked at before the length, so
+ * that a length beyond all bounds asks whether there is such a place.
  *
  * Errors: ENXIO no such device, or no such node with memory; ENODEV; ENOSPC
  * the device, or the share of the host that the module hands out, has not that

@@ -453,8 +453,8 @@ static unsigned int last_node(void)
 	return last;
 }
 
-/* What may be going on besides. */
-#define SLACK_KIB	(24 << 10)
+/* What may be going on besides, the page cache above all: not half a piece. */
+#define SLACK_KIB	(60 << 10)
 #define PIECE		(128 * MIB)
 
 static bool node_lost(unsigned int node, __u64 before, __u64 bytes)

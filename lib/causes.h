@@ -37,8 +37,8 @@
 	      "use AscendCL in the process that called aclInit, or after fork() or exec")
 #define CAUSE_HOST_MEMORY \
 	CAUSE(ACL_ERROR_RT_MEMORY_ALLOCATION, \
-	      "the host or this process's memory cgroup is out of memory", \
-	      "free some and retry, or have the limit raised")
+	      "the host is out of memory, or this process's cgroup (memory.max, cpuset.mems) " \
+	      "lets it have no more", "free some and retry, or have the limit raised")
 
 /* The driver */
 #define CAUSE_NODE_MISSING \

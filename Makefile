@@ -75,7 +75,8 @@ module: | $(if $(filter-out module install-module,$(or $(MAKECMDGOALS),all)),lib
 		echo "make: no kernel headers in $(KDIR), so no kernel/npumem.ko." >&2; \
 		echo "make: Install the package linux-headers-$$(uname -r) (or what your" >&2; \
 		echo "make: distribution calls it), or name a built kernel with KDIR=." >&2; \
-		echo "make: \"make demo\" and \"make vm\" need no headers: they bring their own kernel." >&2; \
+		echo "make: \"make demo\" and \"make vm\" need no headers: they bring their own kernel," >&2; \
+		echo "make: nor do \"make install-lib install-headers install-tools install-man\"." >&2; \
 		exit 1; \
 	fi
 	$(call say,MODULE,$(call kernel_release,$(KDIR)))
@@ -114,7 +115,7 @@ demo:
 bench-copies: export MEM ?= 6G
 bench-calls bench-shim bench-copies: bench-%:
 	@{ tools/packages install build module vm && $(MAKE) lib tools modules KERNELS='$(KERNEL)' && \
-		$(MAKE) -C tools bench; } </dev/null >&2
+		$(MAKE) -C tools $(silent) bench; } </dev/null >&2
 	@tools/vm/vm run --icount -- build/bench/$* $(MIB)
 	@[ $* != shim ] || { echo; echo 'lines of code'; tools/bench/lines lib/*.[ch]; }
 

@@ -104,7 +104,8 @@
 #define CAUSE_NOT_VISIBLE \
 	CAUSE(ACL_ERROR_RT_INVALID_DEVICEID, \
 	      "%s: ASCEND_RT_VISIBLE_DEVICES=%.96s shows this process no more than %u", \
-	      "pass a number below that, or change the variable before the program starts")
+	      "pass a lower number, or give the variable numbers of the driver's devices, with " \
+	      "commas between; what follows a wrong one does not count")
 #define CAUSE_NO_DRIVER_DEVICE \
 	CAUSE(ACL_ERROR_RT_INVALID_DEVICEID, "logicDevId: the driver has no device of that number", \
 	      "`npumemctl status` lists those it has")
@@ -196,7 +197,8 @@
 	      "expected ACL_RT_MEM_ALLOC_GRANULARITY_MINIMUM (0) or _RECOMMENDED (1)")
 #define CAUSE_DEVICE_FULL \
 	CAUSE(ACL_ERROR_RT_MEMORY_ALLOCATION, "size: the device has not that much memory free", \
-	      "free some and retry; aclrtGetMemInfo tells how much there is")
+	      "free some and retry; aclrtGetMemInfo tells how much there is, and a size rounds " \
+	      "up to 2 MiB, or to 1 GiB with HUGE1G")
 #define CAUSE_HOST_FULL \
 	CAUSE(ACL_ERROR_RT_MEMORY_ALLOCATION, \
 	      "size: the module has not that much of the host's memory left to hand out", \
@@ -300,8 +302,8 @@
 	      "unmap it with aclrtUnmapMem, or use another address")
 #define CAUSE_OTHER_OWNER \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
-	      "handle: of another device than the first that was mapped in this reservation", \
-	      "reserve addresses for each device")
+	      "handle: of another device, or the host, than the first that was mapped in this " \
+	      "reservation", "reserve addresses for each device, and for the host")
 #define CAUSE_MAP_MORE \
 	CAUSE(ACL_ERROR_RT_MEMORY_ALLOCATION, "size: more than the memory has", \
 	      "pass the size it was allocated with")
@@ -368,7 +370,7 @@
 #define CAUSE_EXPORTED_ALREADY \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
 	      "handle: the memory was exported before, and can be only once", \
-	      "keep the number from the first export")
+	      "keep what the first export gave")
 #define CAUSE_EXPORT_IMPORTED \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, "handle: imported memory", \
 	      "have the process export it that allocated it")
@@ -461,7 +463,7 @@
 #define CAUSE_COPY_HOST \
 	CAUSE(ACL_ERROR_RT_PARAM_INVALID, \
 	      "%s: a part of it is not memory of this process that can be %s", \
-	      "pass memory that the program itself could use so")
+	      "pass a range that lies wholly in memory of the program")
 
 /* Keys, and what they import */
 #define CAUSE_FREE_IMPORTED \

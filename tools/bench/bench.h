@@ -42,8 +42,17 @@ uint64_t receive_number(int fd);
 /* Of a row; they sort it. */
 uint64_t minimum(uint64_t *row);
 uint64_t median(uint64_t *row);
-/* The argument in MiB, 2 by default; 0 if it is not understood. */
-uint64_t length_argument(int argc, char **argv);
+
+/* Two processes that measure in turns. */
+struct bench {
+	/* In a child; does not return. */
+	void (*importer)(int in, int out, uint64_t length);
+	void (*exporter)(int in, int out, uint64_t length, int32_t importer);
+	void (*report)(uint64_t length);
+};
+
+/* Of memory of the size in MiB that the arguments may give, 2 by default. */
+int bench_run(const struct bench *bench, int argc, char **argv);
 
 int open_node(void);
 

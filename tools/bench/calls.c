@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -73,27 +72,8 @@ static void report(uint64_t length)
 
 int main(int argc, char **argv)
 {
-	uint64_t length = length_argument(argc, argv);
-	int down[2], up[2], status;
-	pid_t child;
+	static const struct bench bench = { importer, exporter, report };
 
-	if (!length) {
-		fprintf(stderr, "usage: calls [MIB]\n");
-		return 2;
-	}
 	counts = shared_memory(sizeof(*counts));
-	if (pipe(down) || pipe(up))
-		die("pipe");
-	child = fork();
-	if (child < 0)
-		die("fork");
-	if (!child)
-		importer(down[0], up[1], length);
-	exporter(up[0], down[1], length, child);
-	if (waitpid(child, &status, 0) != child || status) {
-		fprintf(stderr, "calls: the importer failed\n");
-		return 1;
-	}
-	report(length);
-	return 0;
+	return bench_run(&bench, argc, argv);
 }

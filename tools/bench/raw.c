@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,11 +77,32 @@ uint64_t median(uint64_t *row)
 	return row[ROUNDS / 2];
 }
 
-uint64_t length_argument(int argc, char **argv)
+int bench_run(const struct bench *bench, int argc, char **argv)
 {
-	if (argc == 1)
-		return NPUMEM_GRANULE;
-	return argc == 2 ? strtoull(argv[1], NULL, 0) << 20 : 0;
+	uint64_t length = NPUMEM_GRANULE;
+	int down[2], up[2], status;
+	pid_t child;
+
+	if (argc > 1)
+		length = argc == 2 ? strtoull(argv[1], NULL, 0) << 20 : 0;
+	if (!length) {
+		fprintf(stderr, "usage: %s [MIB]\n", program_invocation_short_name);
+		return 2;
+	}
+	if (pipe(down) || pipe(up))
+		die("pipe");
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child)
+		bench->importer(down[0], up[1], length);
+	bench->exporter(up[0], down[1], length, child);
+	if (waitpid(child, &status, 0) != child || status) {
+		fprintf(stderr, "%s: the importer failed\n", program_invocation_short_name);
+		return 1;
+	}
+	bench->report(length);
+	return 0;
 }
 
 int open_node(void)

@@ -15,7 +15,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <acl/acl.h>
@@ -201,27 +200,8 @@ static void report(uint64_t length)
 
 int main(int argc, char **argv)
 {
-	uint64_t length = length_argument(argc, argv);
-	int down[2], up[2], status;
-	pid_t child;
+	static const struct bench bench = { importer, exporter, report };
 
-	if (!length) {
-		fprintf(stderr, "usage: shim [MIB]\n");
-		return 2;
-	}
 	results = shared_memory(sizeof(*results));
-	if (pipe(down) || pipe(up))
-		die("pipe");
-	child = fork();
-	if (child < 0)
-		die("fork");
-	if (!child)
-		importer(down[0], up[1], length);
-	exporter(up[0], down[1], length, child);
-	if (waitpid(child, &status, 0) != child || status) {
-		fprintf(stderr, "shim: the importer failed\n");
-		return 1;
-	}
-	report(length);
-	return 0;
+	return bench_run(&bench, argc, argv);
 }

@@ -113,35 +113,45 @@ TEST_F_TIMEOUT(peer, own_device_needs_none, 180)
 	EXPECT_EQ(2, references(self->fd, handle));
 }
 
-TEST_F_TIMEOUT(peer, answer_that_cannot_be_delivered_takes_back_its_own, 180)
+/* An import for device 1 whose answer cannot be delivered. */
+static int import_unanswered(int fd, __u64 token)
 {
 	struct npumem_import *argument = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int error = -ENOMEM;
+
+	if (argument == MAP_FAILED)
+		return error;
+	*argument = (struct npumem_import) {
+		.size = sizeof(*argument),
+		.token = token,
+		.device = 1,
+	};
+	if (!mprotect(argument, 4096, PROT_READ))
+		error = npumem_call(fd, NPUMEM_IMPORT, argument);
+	munmap(argument, 4096);
+	return error;
+}
+
+TEST_F_TIMEOUT(peer, answer_that_cannot_be_delivered_takes_back_its_own, 180)
+{
 	struct npumem_stats stats;
 	__u64 handle;
 
-	ASSERT_NE(MAP_FAILED, argument);
-	*argument = (struct npumem_import) {
-		.size = sizeof(*argument),
-		.token = self->token,
-		.device = 1,
-	};
-	ASSERT_EQ(0, mprotect(argument, 4096, PROT_READ));
-	EXPECT_EQ(-EFAULT, npumem_call(self->fd, NPUMEM_IMPORT, argument));
+	EXPECT_EQ(-EFAULT, import_unanswered(self->fd, self->token));
 	EXPECT_EQ(0, links(self->fd));
 	ASSERT_EQ(0, npumem_stats(self->fd, &stats));
 	EXPECT_EQ(0, stats.handles);
 
 	ASSERT_EQ(0, IMPORT(NO_PEER, &handle));
-	EXPECT_EQ(-EFAULT, npumem_call(self->fd, NPUMEM_IMPORT, argument));
+	EXPECT_EQ(-EFAULT, import_unanswered(self->fd, self->token));
 	EXPECT_EQ(0, links(self->fd));
 	EXPECT_EQ(1, references(self->fd, handle));
 
 	ASSERT_EQ(0, IMPORT(0, NULL));
-	EXPECT_EQ(-EFAULT, npumem_call(self->fd, NPUMEM_IMPORT, argument));
+	EXPECT_EQ(-EFAULT, import_unanswered(self->fd, self->token));
 	EXPECT_EQ(1, links(self->fd));
 	EXPECT_EQ(2, references(self->fd, handle));
-	munmap(argument, 4096);
 }
 
 /* A reset takes the access away; the handle of the other device is left. */
@@ -166,32 +176,22 @@ TEST_F_TIMEOUT(peer, import_after_a_reset_gives_access_again, 180)
 /* Disabling takes away what imports have brought; the next one brings it anew. */
 TEST_F_TIMEOUT(peer, import_after_a_disable_gives_access_again, 180)
 {
-	struct npumem_import *argument = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	__u64 handle;
 
-	ASSERT_NE(MAP_FAILED, argument);
-	*argument = (struct npumem_import) {
-		.size = sizeof(*argument),
-		.token = self->token,
-		.device = 1,
-	};
-	ASSERT_EQ(0, mprotect(argument, 4096, PROT_READ));
 	ASSERT_EQ(0, IMPORT(0, &handle));
 	ASSERT_EQ(0, IMPORT(0, NULL));
 	ASSERT_EQ(0, npumem_peer_disable(self->fd, 0, 1));
 	ASSERT_EQ(0, npumem_peer_disable(self->fd, 1, 0));
 	ASSERT_EQ(0, IMPORT(NO_PEER, NULL));
 	EXPECT_EQ(0, links(self->fd));
-	EXPECT_EQ(-EFAULT, npumem_call(self->fd, NPUMEM_IMPORT, argument));
+	EXPECT_EQ(-EFAULT, import_unanswered(self->fd, self->token));
 	EXPECT_EQ(0, links(self->fd));
 	ASSERT_EQ(0, IMPORT(0, NULL));
 	EXPECT_EQ(1, links(self->fd));
-	EXPECT_EQ(-EFAULT, npumem_call(self->fd, NPUMEM_IMPORT, argument));
+	EXPECT_EQ(-EFAULT, import_unanswered(self->fd, self->token));
 	ASSERT_EQ(0, IMPORT(0, NULL));
 	EXPECT_EQ(1, links(self->fd));
 	EXPECT_EQ(5, references(self->fd, handle));
-	munmap(argument, 4096);
 }
 
 /* Resets device 1 once for each round that it is told of, as long as there are any. */

@@ -12,7 +12,6 @@
 #include <linux/module.h>
 #include <linux/nodemask.h>
 #include <linux/nospec.h>
-#include <linux/slab.h>
 
 #include "internal.h"
 

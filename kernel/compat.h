@@ -21,6 +21,11 @@ static inline void npumem_vm_flags_mod(struct vm_area_struct *vma,
 #define npumem_vm_flags_mod(vma, set, clear)	vm_flags_mod(vma, set, clear)
 #endif
 
+/* Splitting a VMA is asked for by split() before 5.11; Kbuild looks for may_split(). */
+#ifndef NPUMEM_HAVE_MAY_SPLIT
+#define may_split		split
+#endif
+
 /* Page frames are passed as plain numbers since 6.17; Kbuild looks for pfn_t. */
 #ifdef NPUMEM_HAVE_PFN_T
 #include <linux/pfn_t.h>

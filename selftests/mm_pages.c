@@ -298,7 +298,7 @@ TEST_F(pages, forked_childs_mremap_and_munmap_do_not_matter)
 
 	ASSERT_LE(0, child);
 	if (!child) {
-		if (mremap(self->p, G, G, MREMAP_MAYMOVE) != MAP_FAILED)
+		if (mremap(self->p, G, 2 * G, MREMAP_MAYMOVE) != MAP_FAILED)
 			_exit(1);
 		if (munmap(self->p, 4096))
 			_exit(2);

@@ -124,7 +124,7 @@ struct container_setup {
 	int nr_mounts;
 	struct {
 		int fd;
-		bool directory;
+		bool directory, writable;
 		char target[64];
 	} mounts[CONTAINER_MOUNTS];
 	char program[64];
@@ -154,17 +154,14 @@ static inline void container_write(const char *path, const char *text)
 static inline void container_take(struct container_setup *setup, const char *path,
 				  const char *target, bool writable)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 	int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st))
 		container_die(path);
-	if (!writable)
-		container_try(mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
-					    sizeof(attr)));
 	setup->mounts[setup->nr_mounts].fd = fd;
 	setup->mounts[setup->nr_mounts].directory = S_ISDIR(st.st_mode);
+	setup->mounts[setup->nr_mounts].writable = writable;
 	snprintf(setup->mounts[setup->nr_mounts++].target, 64, CONTAINER_ROOT "/%s", target);
 }
 
@@ -227,6 +224,10 @@ static inline void container_root(struct container_setup *setup)
 		if (move_mount(setup->mounts[i].fd, "", AT_FDCWD, target,
 			       MOVE_MOUNT_F_EMPTY_PATH))
 			container_die(target);
+		/* mount_setattr() could do so before, but 5.10 does not have it. */
+		if (!setup->mounts[i].writable)
+			container_try(mount(NULL, target, NULL,
+					    MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
 	}
 	if (!setup->options->no_proc)
 		container_try(mount("proc", CONTAINER_ROOT "/proc", "proc",

@@ -22,6 +22,7 @@ KERNELS ?= 6.1 6.12
 
 # What tools/vm/vm reads: KERNEL, and if given MEM, CPUS, DEVICES, TIMEOUT.
 KERNEL  ?= 6.12
+override KERNEL := $(if $(filter arm64,$(ARCH)),arm64-$(KERNEL:arm64-%=%),$(KERNEL))
 export KERNEL
 
 CFLAGS  ?= -O2 -g
@@ -92,14 +93,29 @@ $(module_targets): module-%:
 	$(Q)+tools/vm/kernel fetch $* && kdir=$$(tools/vm/kernel dir $*) && \
 		$(call build_module,$*,$$kdir)
 
+# What runs on kernels of another architecture, in build/ARCH. CC here is the
+# library's for this one, so it is not asked.
+programs_targets := $(addprefix programs-,$(foreach arch,arm64,$(firstword $(filter $(arch)-%,$(KERNELS)))))
+.PHONY: programs $(programs_targets)
+programs: lib tools $(programs_targets)
+
+$(programs_targets): programs-%:
+	$(call say,PROGRAMS,build/$(firstword $(subst -, ,$*)))
+	$(Q)+tools/vm/kernel fetch $* && cc=$$(tools/vm/kernel cc $*) && \
+	for part in lib tools $(PARTS); do \
+		$(MAKE) -C "$$part" $(silent) CC="$$cc" \
+			BUILD='$(CURDIR)/build/$(firstword $(subst -, ,$*))' || exit; \
+	done
+
 # RUN is for the guest's shell: make must not expand the $ in it.
 unexport RUN
 vm: export npumem_run := $(value RUN)
+packages_for = $(if $(findstring arm64-,$(1)),arm64)
 
 # All output of ours goes to stderr: stdout is the command's.
 vm:
-	@{ tools/packages install build module vm && \
-		$(MAKE) lib tools modules KERNELS='$(KERNEL)'; } </dev/null >&2
+	@{ tools/packages install build module vm $(call packages_for,$(KERNEL)) && \
+		$(MAKE) programs modules KERNELS='$(KERNEL)'; } </dev/null >&2
 	@if [ "$$npumem_run" ]; then \
 		tools/vm/vm run -- sh -c "$$npumem_run"; \
 	else \
@@ -107,8 +123,8 @@ vm:
 	fi
 
 demo:
-	@{ tools/packages install build module vm && \
-		$(MAKE) lib tools demo-programs modules KERNELS='$(KERNEL)'; } </dev/null >&2
+	@{ tools/packages install build module vm $(call packages_for,$(KERNEL)) && \
+		$(MAKE) demo-programs programs modules KERNELS='$(KERNEL)' PARTS=tools/demo; } </dev/null >&2
 	@tools/vm/vm run -- build/demo/demo
 
 # MIB=2: the size of the memory. With less than MEM=6G the largest copy is left out.
@@ -120,7 +136,7 @@ bench-calls bench-shim bench-copies: bench-%:
 	@[ $* != shim ] || { echo; echo 'lines of code'; tools/bench/lines lib/*.[ch]; }
 
 check:
-	@tools/packages install build vm module check >&2
+	@tools/packages install build vm module check $(call packages_for,$(KERNELS)) >&2
 	@selftests/check
 
 # Installation. Each part can be had alone.
@@ -222,7 +238,7 @@ Try, in a virtual machine; as root these install the Debian packages they need
   make vm           a shell in the machine, with npumem loaded
   make vm RUN='COMMAND'
                     a command in it: the current folder is at the same path.
-                    KERNEL=6.1|6.12, MEM=4G, CPUS=2, DEVICES=2, TIMEOUT=seconds
+                    KERNEL=5.10|6.1|6.12, ARCH=arm64, MEM=4G, CPUS=2, DEVICES=2, TIMEOUT=seconds
   make bench-calls  instructions per request that shares memory; MIB=2
   make bench-shim   instructions per AscendCL call, those that the library
                     adds, and the library's lines of code

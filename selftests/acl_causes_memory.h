@@ -157,7 +157,7 @@ PROVOKE(ALIGNMENT)
 
 PROVOKE(ADDRESSES)
 {
-	return CALL(aclrtReserveMemAddress, &pointer, 1UL << 47, 0, NULL, 0);
+	return CALL(aclrtReserveMemAddress, &pointer, 1UL << 48, 0, NULL, 0);
 }
 
 PROVOKE(ADDRESSES_LOCKED)

@@ -81,7 +81,7 @@ TEST_F_TIMEOUT(reserve, aclrtReserveMemAddress_of_bad_arguments, 180)
 	REFUSED(INVALID_PARAM, aclrtReserveMemAddress, &address, SIZE, 0, NULL, 1UL << 63);
 	REFUSED(PARAM_INVALID, aclrtReserveMemAddress, &address, SIZE, 1, NULL, 0);
 	REFUSED(PARAM_INVALID, aclrtReserveMemAddress, &address, SIZE, 2 * MIB, NULL, 0);
-	REFUSED(OUT_OF_MEMORY, aclrtReserveMemAddress, &address, 1UL << 47, 0, NULL, 0);
+	REFUSED(OUT_OF_MEMORY, aclrtReserveMemAddress, &address, 1UL << 48, 0, NULL, 0);
 	REFUSED(OUT_OF_MEMORY, aclrtReserveMemAddress, &address, 1UL << 63, 0, NULL, 0);
 	REFUSED(OUT_OF_MEMORY, aclrtReserveMemAddress, &address, SIZE_MAX, 0, NULL, 0);
 	REFUSED(OUT_OF_MEMORY, aclrtReserveMemAddress, &address, SIZE_MAX - 2 * MIB, 0, NULL, 0);

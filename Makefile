@@ -41,7 +41,7 @@ mandir     := $(PREFIX)/share/man
 udevdir    := $(PREFIX)/lib/udev/rules.d
 sysusers   := $(PREFIX)/lib/sysusers.d
 
-.PHONY: all lib tools module modules demo demo-programs check vm bench-calls bench-shim bench-copies clean distclean help
+.PHONY: all lib tools module modules demo demo-programs check check-all vm bench-calls bench-shim bench-copies clean distclean help
 all: lib tools module
 
 lib:
@@ -135,9 +135,11 @@ bench-calls bench-shim bench-copies: bench-%:
 	@tools/vm/vm run --icount -- build/bench/$* $(MIB)
 	@[ $* != shim ] || { echo; echo 'lines of code'; tools/bench/lines lib/*.[ch]; }
 
-check:
-	@tools/packages install build vm module check $(call packages_for,$(KERNELS)) >&2
-	@selftests/check
+# All kernels, unless some are named.
+check_kernels = $(if $(filter command environment,$(firstword $(origin KERNELS))),$(KERNELS),arm64-)
+check check-all: check%:
+	@tools/packages install build vm module check $(call packages_for,$(check_kernels)) >&2
+	@selftests/check $(if $*,--all)
 
 # Installation. Each part can be had alone.
 parts := install-lib install-headers install-tools install-man install-udev install-module
@@ -243,7 +245,9 @@ Try, in a virtual machine; as root these install the Debian packages they need
   make bench-shim   instructions per AscendCL call, those that the library
                     adds, and the library's lines of code
   make bench-copies instructions per copy of device memory, beside memcpy
-  make check        static checks and all tests, on both kernels
+  make check        static checks and all tests, on each kernel;
+                    KERNELS='6.1 arm64-6.1' on these only
+  make check-all    the same, and what takes longer
 
 Variables: V=1 shows the commands, W=1 more warnings in the module,
 CC, CFLAGS, CPPFLAGS, LDFLAGS for the library and the tools.

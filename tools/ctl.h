@@ -30,7 +30,7 @@ enum ctl_exit {
 	CTL_LOADED = 4,		/* the module is loaded already */
 	CTL_BUSY = 5,		/* the module is in use */
 	CTL_DENIED = 6,		/* not permitted */
-	CTL_UNFIT = 7,		/* no module file, or not for this kernel */
+	CTL_UNFIT = 7,		/* no module file, or none that this kernel takes */
 };
 
 /* The subcommands: argv[0] is what to call the program in messages. */

@@ -218,6 +218,52 @@ static void show_log(int log)
 	}
 }
 
+/* The kernel takes modules only from those whom it trusts. */
+static int say_untrusted(const struct load *load)
+{
+	const char *id, *signer, *key;
+	struct kmod_list *info = NULL;
+
+	kmod_module_get_info(load->module, &info);
+	id = find_info(info, "sig_id");
+	signer = find_info(info, "signer");
+	key = find_info(info, "sig_key");
+	if (!id)
+		ctl_say("%s is not signed, and this kernel loads only what is signed by a key"
+			" that it trusts (Secure Boot, lockdown)", load->path);
+	else
+		ctl_say("%s is signed by \"%s\" (key %s), but this kernel does not trust that"
+			" key, or the file was changed since", load->path,
+			signer ? signer : "?", key ? key : "?");
+	ctl_say("sign it, with a key that the machine's owner enrols:"
+		" see SIGNING in npumemctl(8)");
+	kmod_module_info_free_list(info);
+	return CTL_UNFIT;
+}
+
+/* EPERM has many reasons; those that can be told are. */
+static int say_denied(const struct load *load)
+{
+	long long disabled = 0;
+	char line[128];
+
+	if (geteuid()) {
+		ctl_say("only root may load modules; try: sudo npumemctl load ...");
+		return CTL_DENIED;
+	}
+	ctl_read_number(&disabled, "/proc/sys/kernel/modules_disabled");
+	if (disabled) {
+		ctl_say("kernel.modules_disabled is 1: nothing is loaded until the next boot");
+		return CTL_DENIED;
+	}
+	if (ctl_read_line(line, sizeof(line), "/sys/kernel/security/lockdown") &&
+	    !strstr(line, "[none]"))
+		return say_untrusted(load);
+	ctl_say("the kernel does not let us load modules: a container, a security policy,"
+		" or lockdown (Secure Boot)");
+	return CTL_DENIED;
+}
+
 static int say_refused(const struct load *load, int error)
 {
 	switch (error) {
@@ -225,18 +271,10 @@ static int say_refused(const struct load *load, int error)
 		ctl_say("npumem is loaded already");
 		return CTL_LOADED;
 	case EPERM:
-		if (geteuid())
-			ctl_say("only root may load modules; try: sudo npumemctl load ...");
-		else
-			ctl_say("the kernel does not let us load modules: a container,"
-				" lockdown (Secure Boot) or kernel.modules_disabled=1");
-		return CTL_DENIED;
+		return say_denied(load);
 	case EKEYREJECTED:
 	case ENOKEY:
-		ctl_say("the kernel takes signed modules only, and %s is not signed by a key it trusts;"
-			" sign it (mokutil, sign-file) or turn Secure Boot off",
-			load->path);
-		return CTL_UNFIT;
+		return say_untrusted(load);
 	case ENOEXEC:
 	case EBADMSG:
 		ctl_say("%s does not fit this kernel; build it here: make module",

@@ -356,7 +356,12 @@ int ctl_clients(int argc, char **argv)
 	if (!ctl_is_loaded())
 		return ctl_say_absent();
 	file = fopen(DEBUG_CLIENTS, "re");
-	if (!file && (errno == EACCES || errno == EPERM)) {
+	if (!file && errno == EPERM) {
+		ctl_say("this kernel is locked down, and closes debugfs even to root;"
+			" /proc/PID/fdinfo tells of each process what it holds");
+		return CTL_DENIED;
+	}
+	if (!file && errno == EACCES) {
 		ctl_say("only root may see other processes' memory; try: sudo npumemctl clients");
 		return CTL_DENIED;
 	}

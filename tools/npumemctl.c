@@ -55,7 +55,7 @@ static const char doc[] =
 	"  4  the module is loaded already\n"
 	"  5  the module is in use\n"
 	"  6  not permitted\n"
-	"  7  no module file, or one that is not for this kernel\n"
+	"  7  no module file, or one that this kernel does not take\n"
 	"\n"
 	"npumemctl(8) is the manual.";
 

@@ -138,7 +138,7 @@ bench-calls bench-shim bench-copies: bench-%:
 # All kernels, unless some are named.
 check_kernels = $(if $(filter command environment,$(firstword $(origin KERNELS))),$(KERNELS),arm64-)
 check check-all: check%:
-	@tools/packages install build vm module check $(call packages_for,$(check_kernels)) >&2
+	@tools/packages install build vm module check $(if $*,uefi) $(call packages_for,$(check_kernels)) >&2
 	@selftests/check $(if $*,--all)
 
 # Installation. Each part can be had alone.

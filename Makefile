@@ -40,8 +40,10 @@ sbindir    := $(PREFIX)/sbin
 mandir     := $(PREFIX)/share/man
 udevdir    := $(PREFIX)/lib/udev/rules.d
 sysusers   := $(PREFIX)/lib/sysusers.d
+# Where dkms looks, whatever the prefix.
+dkmsdir    := /usr/src/npumem-$(version)
 
-.PHONY: all lib tools module modules demo demo-programs check check-all vm bench-calls bench-shim bench-copies clean distclean help
+.PHONY: all lib tools module modules demo demo-programs check check-all vm bench-calls bench-shim bench-copies packages rpm clean distclean help
 all: lib tools module
 
 lib:
@@ -138,8 +140,17 @@ bench-calls bench-shim bench-copies: bench-%:
 # All kernels, unless some are named.
 check_kernels = $(if $(filter command environment,$(firstword $(origin KERNELS))),$(KERNELS),arm64-)
 check check-all: check%:
-	@tools/packages install build vm module check $(if $*,uefi) $(call packages_for,$(check_kernels)) >&2
+	@tools/packages install build vm module check $(call packages_for,$(check_kernels)) \
+		$(if $*,uefi deb rpm packages) >&2
 	@selftests/check $(if $*,--all)
+
+packages:
+	@tools/packages install deb >&2
+	@tools/packaging/build deb
+
+rpm:
+	@tools/packages install build rpm >&2
+	@tools/packaging/build rpm
 
 # Installation. Each part can be had alone.
 parts := install-lib install-headers install-tools install-man install-udev install-module
@@ -200,6 +211,15 @@ install-module: module
 	$(Q)$(call put,644,kernel/npumem.ko,/lib/modules/$(call kernel_release,$(KDIR))/updates/npumem.ko)
 	$(Q)[ -n '$(DESTDIR)' ] || depmod '$(call kernel_release,$(KDIR))'
 
+# Not a part of install: either make builds the module or dkms does.
+.PHONY: install-dkms
+install-dkms:
+	$(call say,INSTALL,$(dkmsdir))
+	$(Q)for file in kernel/Kbuild kernel/*.[ch] include/uapi/npumem.h; do \
+		install -D -m 644 "$$file" '$(DESTDIR)$(dkmsdir)'/"$$file" || exit; \
+	done
+	$(Q)sed 's/#MODULE_VERSION#/$(version)/' kernel/dkms.conf >'$(DESTDIR)$(dkmsdir)/dkms.conf'
+
 uninstall:
 	$(Q)$(call for_man_links,rm -f "$$link")
 	$(Q)$(call remove,$(sbindir)/npumemctl $(foreach page,$(man_pages),$(call man_file,$(page))) \
@@ -231,8 +251,11 @@ Build
                     the kernels of the virtual machine, which are downloaded
   make install      all of that; PREFIX=$(PREFIX), DESTDIR= for packages
                     parts: $(parts)
+  make install-dkms the module's source for dkms: then "dkms install npumem/$(version)"
   make uninstall
   make clean        remove what was built
+  make packages     build/packages/*.deb; tools/packaging/README.md tells more
+  make rpm          build/packages/rpm/RPMS/*/*.rpm
   make distclean    also outdated kernels in the cache
 
 Try, in a virtual machine; as root these install the Debian packages they need

@@ -61,7 +61,8 @@ demo-programs: lib
 kernel_release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)".*/\1/p' \
 	'$(1)/include/generated/utsrelease.h' 2>/dev/null)
 
-# $(call build_module,NAME,KDIR) - a shell command. Types for BPF need vmlinux.
+# $(call build_module,NAME,MAKE,KDIR) - a shell command: MAKE is make in KDIR. Types for
+# BPF need vmlinux.
 build_module = dir='$(CURDIR)/build/modules/$(1)' && mkdir -p "$$dir" && \
 	ln -sfnT ../../include build/modules/include && \
 	find "$$dir" -maxdepth 1 -xtype l -delete && \
@@ -69,8 +70,8 @@ build_module = dir='$(CURDIR)/build/modules/$(1)' && mkdir -p "$$dir" && \
 		link="$$dir/$${file\#kernel/}"; \
 		[ -L "$$link" ] || ln -sfT "../../../$$file" "$$link" || exit; \
 	done && \
-	flock "$$dir/.lock" $(MAKE) -C "$(2)" M="$$dir" modules $(silent) \
-		$$([ -e "$(2)/vmlinux" ] || echo CONFIG_DEBUG_INFO_BTF_MODULES=)
+	flock "$$dir/.lock" $(2) M="$$dir" modules $(silent) \
+		$$([ -e "$(3)/vmlinux" ] || echo CONFIG_DEBUG_INFO_BTF_MODULES=)
 
 # What is asked for besides the module is made even if this fails.
 module: | $(if $(filter-out module install-module,$(or $(MAKECMDGOALS),all)),lib tools)
@@ -83,7 +84,7 @@ module: | $(if $(filter-out module install-module,$(or $(MAKECMDGOALS),all)),lib
 		exit 1; \
 	fi
 	$(call say,MODULE,$(call kernel_release,$(KDIR)))
-	$(Q)+$(call build_module,$(call kernel_release,$(KDIR)),$(KDIR))
+	$(Q)+$(call build_module,$(call kernel_release,$(KDIR)),$(MAKE) -C '$(KDIR)',$(KDIR))
 	$(Q)ln -sfn '../build/modules/$(call kernel_release,$(KDIR))/npumem.ko' kernel/npumem.ko
 
 module_targets := $(addprefix module-,$(KERNELS))
@@ -93,7 +94,7 @@ modules: $(module_targets)
 $(module_targets): module-%:
 	$(call say,MODULE,$*)
 	$(Q)+tools/vm/kernel fetch $* && kdir=$$(tools/vm/kernel dir $*) && \
-		$(call build_module,$*,$$kdir)
+		$(call build_module,$*,tools/vm/kernel make $*,$$kdir)
 
 # What runs on kernels of another architecture, in build/ARCH. CC here is the
 # library's for this one, so it is not asked.
@@ -263,7 +264,7 @@ Try, in a virtual machine; as root these install the Debian packages they need
   make vm           a shell in the machine, with npumem loaded
   make vm RUN='COMMAND'
                     a command in it: the current folder is at the same path.
-                    KERNEL=5.10|6.1|6.12, ARCH=arm64, MEM=4G, CPUS=2, DEVICES=2, TIMEOUT=seconds
+                    KERNEL=5.10|6.1|6.12|newest, ARCH=arm64, MEM=4G, CPUS=2, DEVICES=2, TIMEOUT=seconds
   make bench-calls  instructions per request that shares memory; MIB=2
   make bench-shim   instructions per AscendCL call, those that the library
                     adds, and the library's lines of code

@@ -2,7 +2,7 @@
 /*
  * The only place that knows what differs between kernels, by feature. Each
  * entry says since when it is needed no more: delete it when the oldest
- * supported kernel is past that.
+ * supported kernel is past that. make check reads this.
  */
 #ifndef _NPUMEM_COMPAT_H
 #define _NPUMEM_COMPAT_H
@@ -21,7 +21,7 @@ static inline void npumem_vm_flags_mod(struct vm_area_struct *vma,
 #define npumem_vm_flags_mod(vma, set, clear)	vm_flags_mod(vma, set, clear)
 #endif
 
-/* Splitting a VMA is asked for by split() before 5.11; Kbuild looks for may_split(). */
+/* Splitting a VMA is asked for by may_split() since 5.11; Kbuild looks for it. */
 #ifndef NPUMEM_HAVE_MAY_SPLIT
 #define may_split		split
 #endif
@@ -44,7 +44,6 @@ static inline void npumem_vm_flags_mod(struct vm_area_struct *vma,
 #else
 #define npumem_fault_size	enum page_entry_size
 #define NPUMEM_FAULT_SIZE_PMD	PE_SIZE_PMD
-#define PMD_ORDER		(PMD_SHIFT - PAGE_SHIFT)
 #endif
 
 #endif /* _NPUMEM_COMPAT_H */

@@ -119,6 +119,9 @@ int npumem_respond(struct npumem_call *call)
 	return 0;
 }
 
+/* As the ABI says, whatever a page has. */
+#define NPUMEM_MAX_ARGUMENT	4096
+
 static long npumem_ioctl(struct file *file, unsigned int number,
 			 unsigned long user)
 {
@@ -146,7 +149,7 @@ static long npumem_ioctl(struct file *file, unsigned int number,
 	if (call.user_size < command->min_size)
 		return -EINVAL;
 	/* No version needs more, and the tail is looked at in one go. */
-	if (call.user_size > PAGE_SIZE)
+	if (call.user_size > NPUMEM_MAX_ARGUMENT)
 		return -E2BIG;
 	call.size = command->size;
 	ret = copy_struct_from_user(&argument, command->size, call.user,

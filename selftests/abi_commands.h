@@ -41,7 +41,7 @@ struct snapshot {
 
 union argument {
 	__u32 size;
-	unsigned char bytes[4096];
+	unsigned char bytes[4096];	/* the most that it may have */
 	struct npumem_query query;
 	struct npumem_device_info device_info;
 	struct npumem_alloc alloc;

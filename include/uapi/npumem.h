@@ -18,7 +18,7 @@
  *    A shorter struct than the module knows is completed with zeros, down to
  *    the size of the first version; shorter than that is EINVAL. A longer one
  *    is accepted while its tail is zero and refused with E2BIG otherwise, and
- *    always from a page on.
+ *    always with more than 4096 bytes.
  *  - Unknown bits in @flags and reserved fields that are not zero: EINVAL.
  *    Fields that are "out" only are not looked at.
  *  - Results are written back only on success. A call that fails changes

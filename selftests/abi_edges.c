@@ -576,6 +576,7 @@ TEST_F(edges, handles)
 TEST_F(edges, mmap_arguments)
 {
 	const int rw = PROT_READ | PROT_WRITE;
+	const __u64 page = page_bytes();
 	unsigned int i;
 	__u64 space;
 
@@ -587,9 +588,9 @@ TEST_F(edges, mmap_arguments)
 		int error;
 
 		/* mm rounds up to pages before the module sees it. */
-		if (length > ~0ULL - 4095)
+		if (length > ~0ULL - (page - 1))
 			continue;
-		if (length && (length + 4095) / 4096 * 4096 % G == 0)
+		if (length && (length + page - 1) / page * page % G == 0)
 			continue;
 		/* MAP_FIXED only over what is ours, even in failure. */
 		error = MAP_AT(space, length, rw, MAP_SHARED |
@@ -601,11 +602,11 @@ TEST_F(edges, mmap_arguments)
 			       (unsigned long long)length, error);
 		}
 	}
-	EXPECT_EQ(-EINVAL, MAP_AT(space + 4096, G, rw, MAP_SHARED | MAP_FIXED,
+	EXPECT_EQ(-EINVAL, MAP_AT(space + page, G, rw, MAP_SHARED | MAP_FIXED,
 				  0));
 	EXPECT_EQ(-EINVAL, MAP_AT(space + G / 2, G, rw, MAP_SHARED | MAP_FIXED,
 				  0));
-	EXPECT_EQ(-EINVAL, MAP_AT(space, G, rw, MAP_SHARED | MAP_FIXED, 4096));
+	EXPECT_EQ(-EINVAL, MAP_AT(space, G, rw, MAP_SHARED | MAP_FIXED, page));
 	EXPECT_EQ(-EINVAL, MAP_AT(space, G, rw, MAP_SHARED | MAP_FIXED, G));
 	EXPECT_EQ(-EINVAL, MAP_AT(space, G, rw, MAP_PRIVATE | MAP_FIXED, 0));
 	EXPECT_EQ(-EINVAL, MAP_AT(space, G, PROT_READ, MAP_PRIVATE | MAP_FIXED,

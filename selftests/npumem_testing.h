@@ -8,6 +8,30 @@
 
 #include "npumem_abi.h"
 
+/* ---- the kernel's pages ---- */
+
+static inline __u64 page_bytes(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+/*
+ * Does the kernel have huge entries of one granule? Not with PREEMPT_RT, which
+ * excludes them, nor with pages of 64 KiB, where one has 512 MiB.
+ */
+static MAYBE_UNUSED bool huge_entries_fit(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "re");
+	unsigned long long size = 0;
+
+	if (!file)
+		return false;
+	if (fscanf(file, "%llu", &size) != 1)
+		size = 0;
+	fclose(file);
+	return size == G;
+}
+
 /* ---- touching memory that may not be there ---- */
 
 static sigjmp_buf touch_env;

@@ -113,7 +113,7 @@ $(programs_targets): programs-%:
 # RUN is for the guest's shell: make must not expand the $ in it.
 unexport RUN
 vm: export npumem_run := $(value RUN)
-packages_for = $(if $(findstring arm64-,$(1)),arm64)
+packages_for = $(shell tools/vm/kernel packages $(1))
 
 # All output of ours goes to stderr: stdout is the command's.
 vm:
@@ -138,8 +138,9 @@ bench-calls bench-shim bench-copies: bench-%:
 	@tools/vm/vm run --icount -- build/bench/$* $(MIB)
 	@[ $* != shim ] || { echo; echo 'lines of code'; tools/bench/lines lib/*.[ch]; }
 
-# All kernels, unless some are named.
-check_kernels = $(if $(filter command environment,$(firstword $(origin KERNELS))),$(KERNELS),arm64-)
+# All kernels, unless some are named. KERNELS of our own are not meant.
+check_kernels = $(if $(filter command environment,$(firstword $(origin KERNELS))),$(KERNELS),$(shell \
+	unset KERNELS; selftests/check $(if $*,--all) --kernels))
 check check-all: check%:
 	@tools/packages install build vm module check $(call packages_for,$(check_kernels)) \
 		$(if $*,uefi deb rpm packages) >&2

@@ -259,25 +259,37 @@ TEST_F_TIMEOUT(threads, aclrtMemcpy_and_aclrtFree_during_aclrtResetDeviceForce, 
 	ASSERT_EQ(OK, aclrtSetDevice(0));
 }
 
-/* An address that half of the threads reserve and release, and half read. */
+struct common {
+	void *volatile address;
+	pthread_barrier_t all_run;
+};
+
+/*
+ * An address that half of the threads reserve and release, and half read. Stacks and
+ * heaps of threads that begin would be found at it too, and before they can be read.
+ */
 static void *reserve_or_read(void *data)
 {
 	struct worker *w = data;
-	void *volatile *common = w->data;
+	struct common *common = w->data;
+	void *volatile heap;
 	unsigned char local;
 	aclError error;
 	void *address;
 	int round;
 
 	STEP(w, OK, aclrtSetDevice(0));
+	heap = malloc(1);
+	free(heap);
+	pthread_barrier_wait(&common->all_run);
 	for (round = 0; round < w->rounds && !w->line; round++) {
 		if (w->number & 1) {
 			STEP(w, OK, aclrtReserveMemAddress(&address, SIZE, 0, NULL, 0));
-			*common = address;
+			common->address = address;
 			STEP(w, OK, aclrtReleaseMemAddress(address));
 			continue;
 		}
-		error = aclrtMemcpy(&local, 1, *common, 1, ACL_MEMCPY_DEVICE_TO_HOST);
+		error = aclrtMemcpy(&local, 1, common->address, 1, ACL_MEMCPY_DEVICE_TO_HOST);
 		if (error)
 			STEP(w, PARAM_INVALID, error);
 	}
@@ -287,10 +299,13 @@ static void *reserve_or_read(void *data)
 TEST_F_TIMEOUT(threads, aclrtMemcpy_where_others_reserve_and_release, 300)
 {
 	struct worker workers[THREADS];
-	void *common;
+	struct common common;
+	void *address;
 
-	ASSERT_EQ(OK, aclrtReserveMemAddress(&common, SIZE, 0, NULL, 0));
-	ASSERT_EQ(OK, aclrtReleaseMemAddress(common));
+	ASSERT_EQ(OK, aclrtReserveMemAddress(&address, SIZE, 0, NULL, 0));
+	ASSERT_EQ(OK, aclrtReleaseMemAddress(address));
+	common.address = address;
+	ASSERT_EQ(0, pthread_barrier_init(&common.all_run, NULL, THREADS));
 	EXPECT_EQ(0, run_workers(workers, reserve_or_read, 3000, self->seed, &common));
 }
 

@@ -146,12 +146,15 @@ check check-all: check%:
 		$(if $*,uefi deb rpm packages) >&2
 	@selftests/check $(if $*,--all)
 
+# Elsewhere than on Debian whoever calls this has installed what it takes.
+on_debian := ! type dpkg-query >/dev/null 2>&1 ||
+
 packages:
 	@tools/packages install deb >&2
 	@tools/packaging/build deb
 
 rpm:
-	@tools/packages install build rpm >&2
+	@$(on_debian) tools/packages install build rpm >&2
 	@tools/packaging/build rpm
 
 # Installation. Each part can be had alone.

@@ -26,7 +26,8 @@ static inline int acl_count_reservations(void)
 	if (!maps)
 		return -1;
 	while (fgets(line, sizeof(line), maps))
-		count += !!strstr(line, "npumem");
+		/* With the space: programs may be in a folder of this name. */
+		count += !!strstr(line, " " NPUMEM_DEVICE_PATH);
 	fclose(maps);
 	return count;
 }

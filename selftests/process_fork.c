@@ -75,7 +75,8 @@ static long do_has_vma(__u64 *a)
 		if (sscanf(line, "%llx-%llx", &start, &end) == 2 && start < a[0] + a[1] &&
 		    end > a[0])
 			found++;
-		if (strstr(line, "npumem"))
+		/* With the space: this program may be in a folder of this name. */
+		if (strstr(line, " " NPUMEM_DEVICE_PATH))
 			found++;
 	}
 	fclose(maps);

@@ -216,7 +216,6 @@ TEST_F_TIMEOUT(threads, with_devices_contexts_and_streams, 300)
 	EXPECT_EQ(0, run_workers(workers, reset_and_set, 20, self->seed, NULL));
 }
 
-/* Any call with anything: only that nothing crashes, hangs or leaks. */
 /* Blocks of device 0, which any of the threads may reset. */
 static void *malloc_amid_resets(void *data)
 {
@@ -309,6 +308,7 @@ TEST_F_TIMEOUT(threads, aclrtMemcpy_where_others_reserve_and_release, 300)
 	EXPECT_EQ(0, run_workers(workers, reserve_or_read, 3000, self->seed, &common));
 }
 
+/* Any call with anything: only that nothing crashes, hangs or leaks. */
 static void *make_havoc(void *data)
 {
 	struct worker *w = data;

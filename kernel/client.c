@@ -236,7 +236,10 @@ int npumem_ioctl_reset(struct npumem_call *call)
 
 	if (arg->device >= npumem_device_count())
 		return -ENXIO;
+	if (mmap_write_lock_killable(call->client->mm))
+		return -EINTR;
 	npumem_mappings_drop(call->client, 0, ULONG_MAX, arg->device);
+	mmap_write_unlock(call->client->mm);
 	npumem_handles_drop_all(call->client, arg->device);
 	npumem_peers_drop(call->client, arg->device);
 	return 0;

@@ -9,6 +9,13 @@
  * begun are over; zapped without the lock; taken out of the tree; its
  * reference to the memory dropped. Until it is out of the tree its addresses
  * are taken, so a zap never hits what comes next.
+ *
+ * A zap passes over what another zap has just taken away, when that may not be
+ * through with it yet: the kernel counts what it takes away, if it checks its
+ * page tables, and the pages must not be free before. So all zaps of ours are
+ * made with map_lock shared, which is taken exclusively before the reference
+ * goes; and what drops mappings while other threads run has mmap_lock, since
+ * munmap() is a zap too.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -81,14 +88,17 @@ bool npumem_span_cpu_writes(const struct npumem_span *span)
  * @first: first address
  * @last: last address; ULONG_MAX with 0 as first is all there is
  *
- * Context: process context, sleeps; mmap_lock may be held.
+ * Context: process context, sleeps; mmap_lock may be held. Faults go on
+ * meanwhile.
  */
 void npumem_client_zap(struct npumem_client *client, unsigned long first,
 		       unsigned long last)
 {
+	down_read(&client->map_lock);
 	/* The length wraps to 0 for all, which the kernel takes as such. */
 	unmap_mapping_range(client->inode->i_mapping, first, last - first + 1,
 			    1);
+	up_read(&client->map_lock);
 }
 
 static void npumem_mapping_erase_locked(struct npumem_client *client,
@@ -144,7 +154,8 @@ static void npumem_mappings_finish(struct npumem_client *client,
  * @last: last address; no mapping crosses the range's ends
  * @device: mappings of this device only, or -1 for all
  *
- * Context: process context, sleeps; mmap_lock may be held. May free memory.
+ * Context: process context, sleeps; mmap_lock held for writing, or the VMAs of
+ * the range are gone, or nobody runs in the mm any more. May free memory.
  */
 void npumem_mappings_drop(struct npumem_client *client, unsigned long first,
 			  unsigned long last, int device)
@@ -314,18 +325,20 @@ int npumem_ioctl_unmap(struct npumem_call *call)
 
 	if (arg->__reserved)
 		return -EINVAL;
-	if (down_write_killable(&client->map_lock))
+	if (mmap_write_lock_killable(client->mm))
 		return -EINTR;
+	down_write(&client->map_lock);
 	mapping = npumem_mapping_at_locked(client, arg->address);
 	if (mapping) {
 		mapping->dying = true;
 		list_add(&mapping->node, &dying);
 	}
 	up_write(&client->map_lock);
-	if (!mapping)
-		return -ENOENT;
-	npumem_mappings_finish(client, &dying, mapping->first, mapping->last);
-	return 0;
+	if (mapping)
+		npumem_mappings_finish(client, &dying, mapping->first,
+				       mapping->last);
+	mmap_write_unlock(client->mm);
+	return mapping ? 0 : -ENOENT;
 }
 
 int npumem_ioctl_range(struct npumem_call *call)

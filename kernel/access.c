@@ -267,9 +267,22 @@ static bool npumem_change_apply_locked(struct npumem_client *client,
 	return zap;
 }
 
+/* How many spans there will be more, until some of them join. */
+static unsigned int npumem_change_cuts_locked(struct npumem_client *client,
+					      const struct npumem_change *change)
+{
+	unsigned long first = change->first, last = change->last;
+
+	lockdep_assert_held_write(&client->map_lock);
+	return (npumem_span_first(client, first, first)->it.start < first) +
+	       (npumem_span_first(client, last, last)->it.last > last);
+}
+
 static int npumem_change_make(struct npumem_client *client,
 			      struct npumem_change *change)
 {
+	unsigned long spans;
+	unsigned int cuts;
 	bool zap;
 	int ret;
 
@@ -277,10 +290,16 @@ static int npumem_change_make(struct npumem_client *client,
 		return -EINTR;
 	ret = npumem_change_check_locked(client, change);
 	zap = !npumem_change_only_grants(change);
-	if (ret > 0 && client->nr_spans + 2 > READ_ONCE(npumem_max_mappings))
-		ret = -EMFILE;
-	if (ret > 0)
+	if (ret > 0) {
+		cuts = npumem_change_cuts_locked(client, change);
+		ret = npumem_charge(&client->payer, NPUMEM_MAPPINGS, cuts) ?: 1;
+	}
+	if (ret > 0) {
+		spans = client->nr_spans;
 		zap |= npumem_change_apply_locked(client, change);
+		npumem_uncharge(&client->payer, NPUMEM_MAPPINGS,
+				spans + cuts - client->nr_spans);
+	}
 	up_write(&client->map_lock);
 	if (ret < 0)
 		return ret;

@@ -102,6 +102,7 @@ static void npumem_client_free(struct mmu_notifier *notifier)
 	xa_destroy(&client->handles);
 	xa_destroy(&client->peers);
 	put_pid(client->tgid);
+	npumem_payer_put(&client->payer);
 	kfree(client);
 	if (atomic_dec_and_test(&npumem_nr_clients))
 		wake_up_var(&npumem_nr_clients);
@@ -127,6 +128,17 @@ int npumem_client_open(struct inode *inode, struct file *file)
 	if (!client)
 		return -ENOMEM;
 
+	ret = npumem_payer_init(&client->payer);
+	if (ret)
+		goto err_free;
+	ret = npumem_charge(&client->payer, NPUMEM_CLIENTS, 1);
+	if (ret) {
+		/* EMFILE is what the kernel says of a process's descriptors. */
+		if (ret == -EMFILE)
+			ret = -EUSERS;
+		goto err_payer;
+	}
+
 	client->mm = current->mm;
 	client->huge = READ_ONCE(npumem_pmd_entries) &&
 		       IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) &&
@@ -145,7 +157,7 @@ int npumem_client_open(struct inode *inode, struct file *file)
 	client->inode = alloc_anon_inode(npumem_mount->mnt_sb);
 	if (IS_ERR(client->inode)) {
 		ret = PTR_ERR(client->inode);
-		goto err_free;
+		goto err_charge;
 	}
 	client->tgid = get_task_pid(current, PIDTYPE_TGID);
 	client->notifier.ops = &npumem_notifier_ops;
@@ -168,6 +180,10 @@ int npumem_client_open(struct inode *inode, struct file *file)
 err_inode:
 	put_pid(client->tgid);
 	iput(client->inode);
+err_charge:
+	npumem_uncharge(&client->payer, NPUMEM_CLIENTS, 1);
+err_payer:
+	npumem_payer_put(&client->payer);
 err_free:
 	kfree(client);
 	return ret;
@@ -182,6 +198,7 @@ int npumem_client_release(struct inode *inode, struct file *file)
 	list_del(&client->node);
 	mutex_unlock(&npumem_clients_lock);
 	npumem_client_reclaim(client);
+	npumem_uncharge(&client->payer, NPUMEM_CLIENTS, 1);
 	iput(client->inode);
 	mmu_notifier_put(&client->notifier);
 	return 0;

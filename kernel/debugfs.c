@@ -118,12 +118,21 @@ static const struct seq_operations clients_sops = {
 };
 DEFINE_SEQ_ATTRIBUTE(clients);
 
+static int accounts_show(struct seq_file *m, void *unused)
+{
+	npumem_accounts_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(accounts);
+
 /* A kernel without debugfs, or one that refuses, is none of our concern. */
 void npumem_debugfs_init(void)
 {
 	npumem_debugfs = debugfs_create_dir("npumem", NULL);
 	debugfs_create_file("clients", 0400, npumem_debugfs, NULL,
 			    &clients_fops);
+	debugfs_create_file("accounts", 0400, npumem_debugfs, NULL,
+			    &accounts_fops);
 }
 
 void npumem_debugfs_exit(void)

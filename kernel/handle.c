@@ -60,6 +60,7 @@ static void npumem_handle_remove_locked(struct npumem_client *client,
 	lockdep_assert_held(&client->handle_lock);
 	xa_erase(&client->handles, handle->id);
 	rb_erase(&handle->by_memory, &client->by_memory);
+	npumem_uncharge(&client->payer, NPUMEM_HANDLES, 1);
 	client->nr_handles--;
 	client->nr_imports -= handle->imported;
 }
@@ -73,14 +74,17 @@ static int npumem_handle_insert_locked(struct npumem_client *client,
 	int ret;
 
 	lockdep_assert_held(&client->handle_lock);
-	if (client->nr_handles >= READ_ONCE(npumem_max_handles))
-		return -EMFILE;
+	ret = npumem_charge(&client->payer, NPUMEM_HANDLES, 1);
+	if (ret)
+		return ret;
 	ret = xa_alloc_cyclic(&client->handles, &handle->id, handle,
 			      xa_limit_32b, &client->next_handle,
 			      GFP_KERNEL_ACCOUNT);
 	/* 1 says that the ids wrapped around. */
-	if (ret < 0)
+	if (ret < 0) {
+		npumem_uncharge(&client->payer, NPUMEM_HANDLES, 1);
 		return ret == -EBUSY ? -EMFILE : ret;
+	}
 	npumem_memory_hold(handle->memory);
 	rb_link_node(&handle->by_memory, parent, link);
 	rb_insert_color(&handle->by_memory, &client->by_memory);
@@ -146,7 +150,7 @@ npumem_handle_add_locked(struct npumem_client *client,
  * A handle there is already gets one more reference.
  *
  * Context: process context, sleeps, takes handle_lock.
- * Return: 0, -EMFILE, -ENOMEM, and -EOVERFLOW for the peer access.
+ * Return: 0, -EMFILE, -EDQUOT, -ENOMEM, and -EOVERFLOW for the peer access.
  */
 int npumem_handle_add(struct npumem_client *client,
 		      struct npumem_memory *memory, u32 device, bool imported,

@@ -66,8 +66,9 @@ static int npumem_import_handle(struct npumem_call *call,
 	return ret;
 }
 
-static int npumem_import_share(struct npumem_call *call,
-			       struct npumem_share *share)
+/* The memory of a share, if the caller may have it. */
+static struct npumem_memory *npumem_import_find(struct npumem_call *call,
+						struct npumem_share *share)
 {
 	struct npumem_import *arg = call->arg;
 	struct pid *tgid = call->client->tgid;
@@ -78,19 +79,38 @@ static int npumem_import_share(struct npumem_call *call,
 	if (ret == -EPERM)
 		atomic_long_inc(&call->client->refused);
 	if (ret)
-		goto out;
+		return ERR_PTR(ret);
 	memory = npumem_share_memory(share);
-	if (IS_ERR(memory)) {
-		ret = PTR_ERR(memory);
-		goto out;
+	if (!IS_ERR(memory) && share->exporter == tgid &&
+	    memory->device->id == arg->device) {
+		npumem_memory_put(memory);
+		return ERR_PTR(-ELOOP);
 	}
-	if (share->exporter == tgid && memory->device->id == arg->device)
-		ret = -ELOOP;
-	else
+	return memory;
+}
+
+/*
+ * Takes the caller's reference. It is let go before the answer: writing that may
+ * take as long as the importer likes, and the exporter is charged for the share.
+ */
+static int npumem_import_share(struct npumem_call *call,
+			       struct npumem_share *share)
+{
+	struct npumem_import *arg = call->arg;
+	struct pid *exporter = get_pid(share->exporter);
+	u64 serial = share->serial;
+	struct npumem_memory *memory;
+	int ret;
+
+	memory = npumem_import_find(call, share);
+	npumem_share_put(share);
+	ret = PTR_ERR_OR_ZERO(memory);
+	if (!ret) {
 		ret = npumem_import_handle(call, memory);
-	npumem_memory_put(memory);
-out:
-	trace_npumem_import(share, arg->device, ret);
+		npumem_memory_put(memory);
+	}
+	trace_npumem_import(serial, exporter, arg->device, ret);
+	put_pid(exporter);
 	return ret;
 }
 
@@ -109,12 +129,7 @@ int npumem_ioctl_import(struct npumem_call *call)
 	/* The same number, but out of the reach of speculation. */
 	arg->device = device->id;
 	share = npumem_share_get(arg->token);
-	if (share) {
-		ret = npumem_import_share(call, share);
-		npumem_share_put(share);
-	} else {
-		ret = -ENOENT;
-	}
+	ret = share ? npumem_import_share(call, share) : -ENOENT;
 	npumem_device_put(device);
 	return ret;
 }

@@ -12,6 +12,7 @@
  *	  mmap_lock of the process
  *	    npumem_client.map_lock
  *	      i_mmap_rwsem and page-table locks of the kernel
+ *	npumem_accounts_lock, a spinlock inside of any
  *
  * The three groups do not nest in each other, but for npumem_clients_lock, under
  * which map_lock may be taken too, and mmap_lock, which comes below both of the
@@ -55,13 +56,51 @@ struct vm_fault;
 #define NPUMEM_CHUNK_ORDER	(NPUMEM_CHUNK_SHIFT - PAGE_SHIFT)
 
 /*
- * limits.c: module parameters that bound what one client may hold, and the
- * like; root may change them at any time
+ * account.c
  */
 
-extern unsigned int npumem_max_handles;
-extern unsigned int npumem_max_mappings;
-extern unsigned int npumem_max_reservations;
+/* What is limited. Mappings are counted by spans. */
+enum npumem_resource {
+	NPUMEM_CLIENTS,
+	NPUMEM_HANDLES,
+	NPUMEM_RESERVATIONS,
+	NPUMEM_MAPPINGS,
+	NPUMEM_SHARES,
+	NPUMEM_ENTRIES,		/* of whitelists */
+	NPUMEM_RESOURCES,
+};
+
+struct npumem_account;
+
+/**
+ * struct npumem_payer - on whose accounts something is
+ * @process: of the process that opened the node; a reference
+ * @user: of the user who did; a reference
+ * @exempt: from the limits of a user
+ */
+struct npumem_payer {
+	struct npumem_account *process;
+	struct npumem_account *user;
+	bool exempt;
+};
+
+int npumem_payer_init(struct npumem_payer *payer);
+struct npumem_payer npumem_payer_hold(const struct npumem_payer *payer);
+void npumem_payer_put(struct npumem_payer *payer);
+int npumem_charge(const struct npumem_payer *payer,
+		  enum npumem_resource resource, unsigned long count);
+void npumem_uncharge(const struct npumem_payer *payer,
+		     enum npumem_resource resource, unsigned long count);
+void npumem_accounts_show(struct seq_file *m);
+void npumem_accounts_exit(void);
+
+/*
+ * limits.c: module parameters that bound what there may be, and the like; root
+ * may change them at any time
+ */
+
+extern unsigned int npumem_process_limits[NPUMEM_RESOURCES];
+extern unsigned int npumem_user_limits[NPUMEM_RESOURCES];
 extern unsigned int npumem_max_whitelist;
 extern unsigned int npumem_import_wait_ms;
 extern bool npumem_pmd_entries;
@@ -191,6 +230,8 @@ void npumem_memory_put(struct npumem_memory *memory);
  * @memory: what it names; weak, NULL once the share or the memory ends. Read
  *          under RCU
  * @exporter: the process that may extend the whitelist; a reference
+ * @payer: on whose accounts the share and its whitelist are, though the
+ *         exporter may have ended
  * @anyone: knowing the token is enough
  * @plain: exported as it is. Changed under the memory's share_lock, as @key
  * @key: exported as a key
@@ -210,6 +251,7 @@ struct npumem_share {
 	u64 serial;
 	struct npumem_memory __rcu *memory;
 	struct pid *exporter;
+	struct npumem_payer payer;
 	bool anyone;
 	bool plain;
 	bool key;
@@ -245,6 +287,7 @@ bool npumem_pid_alive(struct pid *pid);
  * @node: in the list of all clients, under npumem_clients_lock
  * @tgid: the process that opened it; a reference
  * @mm: its address space; only compared. @notifier keeps it from reuse
+ * @payer: on whose accounts it is, and what it has
  * @notifier: tells when @mm ends
  * @inode: of its own, so that zapping its mapping reaches this client alone
  * @huge: uses huge page-table entries, all or none: a base entry's table in
@@ -282,6 +325,7 @@ struct npumem_client {
 	struct list_head node;
 	struct pid *tgid;
 	struct mm_struct *mm;
+	struct npumem_payer payer;
 	struct mmu_notifier notifier;
 	struct inode *inode;
 	bool huge;

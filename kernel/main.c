@@ -287,6 +287,7 @@ static void __exit npumem_exit(void)
 	npumem_clients_exit();
 	npumem_host_exit();
 	npumem_shares_exit();
+	npumem_accounts_exit();
 }
 
 module_init(npumem_init);

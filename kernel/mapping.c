@@ -105,6 +105,7 @@ static void npumem_mapping_erase_locked(struct npumem_client *client,
 					struct npumem_mapping *mapping)
 {
 	struct npumem_reservation *reservation = mapping->reservation;
+	unsigned long spans = client->nr_spans;
 	struct npumem_span *span, *next;
 
 	lockdep_assert_held_write(&client->map_lock);
@@ -117,6 +118,8 @@ static void npumem_mapping_erase_locked(struct npumem_client *client,
 			kfree(span);
 		cond_resched();
 	}
+	npumem_uncharge(&client->payer, NPUMEM_MAPPINGS,
+			spans - client->nr_spans);
 	if (!--reservation->mappings && reservation->closed)
 		kfree(reservation);
 	client->nr_mappings--;
@@ -186,6 +189,7 @@ static int npumem_mapping_insert_locked(struct npumem_client *client,
 					struct npumem_mapping *mapping)
 {
 	struct npumem_reservation *reservation;
+	int ret;
 
 	lockdep_assert_held_write(&client->map_lock);
 	reservation = npumem_reservation_find(client, mapping->first,
@@ -198,8 +202,9 @@ static int npumem_mapping_insert_locked(struct npumem_client *client,
 		return -EEXIST;
 	if (reservation->device >= 0 && reservation->device != mapping->device)
 		return -EXDEV;
-	if (client->nr_spans >= READ_ONCE(npumem_max_mappings))
-		return -EMFILE;
+	ret = npumem_charge(&client->payer, NPUMEM_MAPPINGS, 1);
+	if (ret)
+		return ret;
 
 	interval_tree_insert(&mapping->head.it, &client->spans);
 	mapping->reservation = reservation;

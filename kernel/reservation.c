@@ -65,6 +65,7 @@ static void npumem_vm_close(struct vm_area_struct *vma)
 
 	down_write(&client->map_lock);
 	interval_tree_remove(&reservation->it, &client->reservations);
+	npumem_uncharge(&client->payer, NPUMEM_RESERVATIONS, 1);
 	client->nr_reservations--;
 	client->reserved -= last - first + 1;
 	reservation->closed = true;
@@ -100,13 +101,12 @@ static const struct vm_operations_struct npumem_vm_ops = {
 static int npumem_reservation_insert(struct npumem_client *client,
 				     struct npumem_reservation *reservation)
 {
-	int ret = 0;
+	int ret;
 
 	if (down_write_killable(&client->map_lock))
 		return -EINTR;
-	if (client->nr_reservations >= READ_ONCE(npumem_max_reservations)) {
-		ret = -EMFILE;
-	} else {
+	ret = npumem_charge(&client->payer, NPUMEM_RESERVATIONS, 1);
+	if (!ret) {
 		interval_tree_insert(&reservation->it, &client->reservations);
 		client->nr_reservations++;
 		client->reserved += reservation->it.last -

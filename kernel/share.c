@@ -60,6 +60,8 @@ static void npumem_share_release(struct kref *ref)
 						  ref);
 
 	npumem_whitelist_destroy(share);
+	npumem_uncharge(&share->payer, NPUMEM_SHARES, 1);
+	npumem_payer_put(&share->payer);
 	put_pid(share->exporter);
 	kfree_rcu(share, rcu);
 }
@@ -115,10 +117,17 @@ static struct npumem_share *npumem_share_create(struct npumem_client *client,
 						bool anyone)
 {
 	struct npumem_share *share;
+	int ret;
 
 	share = kzalloc(sizeof(*share), GFP_KERNEL_ACCOUNT);
 	if (!share)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
+	ret = npumem_charge(&client->payer, NPUMEM_SHARES, 1);
+	if (ret) {
+		kfree(share);
+		return ERR_PTR(ret);
+	}
+	share->payer = npumem_payer_hold(&client->payer);
 	kref_init(&share->ref);
 	RCU_INIT_POINTER(share->memory, memory);
 	share->serial = memory->serial;
@@ -157,8 +166,8 @@ npumem_share_begin_locked(struct npumem_client *client,
 
 	lockdep_assert_held(&memory->share_lock);
 	share = npumem_share_create(client, memory, anyone);
-	if (!share)
-		return ERR_PTR(-ENOMEM);
+	if (IS_ERR(share))
+		return share;
 	ret = npumem_share_publish(share);
 	if (ret) {
 		npumem_share_put(share);

@@ -87,18 +87,18 @@ TRACE_EVENT(npumem_whitelist,
 
 /* Granted if error is 0. */
 TRACE_EVENT(npumem_import,
-	    TP_PROTO(const struct npumem_share *share, u32 device, int error),
-	    TP_ARGS(share, device, error),
+	    TP_PROTO(u64 serial, struct pid *exporter, u32 device, int error),
+	    TP_ARGS(serial, exporter, device, error),
 	    TP_STRUCT__entry(__field(u64, serial)
 			     __field(u32, device)
 			     __field(int, error)
 			     __field(pid_t, exporter)
 			     __field(pid_t, pid)
 	    ),
-	    TP_fast_assign(__entry->serial = share->serial;
+	    TP_fast_assign(__entry->serial = serial;
 			   __entry->device = device;
 			   __entry->error = error;
-			   __entry->exporter = pid_nr(share->exporter);
+			   __entry->exporter = pid_nr(exporter);
 			   __entry->pid = task_tgid_nr(current);
 	    ),
 	    TP_printk("pid=%d exporter=%d memory=%llu device=%u error=%d",

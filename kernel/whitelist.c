@@ -28,6 +28,7 @@ void npumem_whitelist_destroy(struct npumem_share *share)
 		put_pid(pid);
 		cond_resched();
 	}
+	npumem_uncharge(&share->payer, NPUMEM_ENTRIES, share->nr_pids);
 	xa_destroy(&share->whitelist);
 }
 
@@ -90,6 +91,7 @@ static void npumem_whitelist_prune_locked(struct npumem_share *share)
 		if (!npumem_pid_alive(pid)) {
 			xa_erase(&share->whitelist, nr);
 			share->nr_pids--;
+			npumem_uncharge(&share->payer, NPUMEM_ENTRIES, 1);
 			put_pid(pid);
 		}
 		cond_resched();
@@ -122,10 +124,12 @@ static void npumem_whitelist_unreserve_locked(struct npumem_share *share,
 
 /*
  * Make room for all of @pids, so that putting them in cannot fail half-way.
- * NULL elements are skipped. On failure the whitelist is as it was.
+ * NULL elements are skipped. *@charged entries are charged for it. On failure the
+ * whitelist is as it was.
  */
 static int npumem_whitelist_reserve_locked(struct npumem_share *share,
-					   struct pid **pids, u32 count)
+					   struct pid **pids, u32 count,
+					   u32 *charged)
 {
 	u32 i, fresh = 0;
 	int ret = 0;
@@ -142,10 +146,15 @@ static int npumem_whitelist_reserve_locked(struct npumem_share *share,
 		if (ret)
 			break;
 	}
-	if (!ret && share->nr_pids + fresh > READ_ONCE(npumem_max_whitelist))
+	/* Those that are in already need no room, whatever the limits are by now. */
+	if (!ret && fresh &&
+	    share->nr_pids + fresh > READ_ONCE(npumem_max_whitelist))
 		ret = -ENOSPC;
+	if (!ret)
+		ret = npumem_charge(&share->payer, NPUMEM_ENTRIES, fresh);
 	if (ret)
 		npumem_whitelist_unreserve_locked(share, pids, i);
+	*charged = fresh;
 	return ret;
 }
 
@@ -176,21 +185,25 @@ static int npumem_whitelist_add(struct npumem_call *call,
 				struct npumem_share *share, struct pid **pids,
 				u32 count)
 {
+	u32 charged;
 	int ret;
 
 	if (mutex_lock_killable(&share->lock))
 		return -EINTR;
-	ret = npumem_whitelist_reserve_locked(share, pids, count);
-	if (ret == -ENOSPC) {
+	ret = npumem_whitelist_reserve_locked(share, pids, count, &charged);
+	if (ret == -ENOSPC || ret == -EMFILE || ret == -EDQUOT) {
 		npumem_whitelist_prune_locked(share);
-		ret = npumem_whitelist_reserve_locked(share, pids, count);
+		ret = npumem_whitelist_reserve_locked(share, pids, count,
+						      &charged);
 	}
 	if (!ret) {
 		ret = npumem_respond(call);
-		if (ret)
+		if (ret) {
+			npumem_uncharge(&share->payer, NPUMEM_ENTRIES, charged);
 			npumem_whitelist_unreserve_locked(share, pids, count);
-		else
+		} else {
 			npumem_whitelist_store_locked(share, pids, count);
+		}
 	}
 	mutex_unlock(&share->lock);
 	if (!ret)

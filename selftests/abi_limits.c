@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Limits per client are module parameters, and beyond them is EMFILE. */
+/* Limits are module parameters, and beyond them is EMFILE. */
 #include "kselftest_harness.h"
 #include "npumem_abi.h"
 
@@ -51,9 +51,10 @@ TEST_F(limits, handles)
 	ASSERT_EQ(0, npumem_export(self->fd, handles[0], NPUMEM_EXPORT_ANYONE,
 				   &token));
 	EXPECT_EQ(-EMFILE, npumem_import(self->fd, token, 1, NULL, NULL));
-	/* Each client has a limit of its own. */
+	/* The process has the limit, however often it has opened the node. */
 	other = npumem_open();
-	EXPECT_EQ(0, npumem_alloc(other, 0, G, NULL));
+	ASSERT_LE(0, other);
+	EXPECT_EQ(-EMFILE, npumem_alloc(other, 0, G, NULL));
 	close(other);
 	ASSERT_EQ(0, npumem_free(self->fd, handles[3]));
 	EXPECT_EQ(0, npumem_import(self->fd, token, 1, &handles[3], NULL));
@@ -88,6 +89,8 @@ TEST_F(limits, mappings)
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, npumem_map(self->fd, base + i * G, G, handle));
 	EXPECT_EQ(-EMFILE, npumem_map(self->fd, base + 3 * G, G, handle));
+	/* No mapping can be cut, and rights need not be cut where it is not. */
+	EXPECT_EQ(0, npumem_set_access(self->fd, base, 3 * G, 0, NPUMEM_ACCESS_READ));
 	EXPECT_EQ(SIGSEGV, load_signal(base + 3 * G));
 	ASSERT_EQ(0, npumem_unmap(self->fd, base));
 	EXPECT_EQ(0, npumem_map(self->fd, base + 3 * G, G, handle));
@@ -132,6 +135,68 @@ TEST_F(limits, whitelist)
 	/* Those that are in already need no room. */
 	EXPECT_EQ(0, npumem_whitelist_add(self->fd, token, pids[0]));
 	EXPECT_EQ(-ENOSPC, npumem_whitelist_add(self->fd, token, pids[2]));
+}
+
+TEST_F(limits, shares)
+{
+	__u64 handles[3], tokens[3];
+	unsigned int i;
+
+	LIMIT("max_shares", 2);
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, npumem_alloc(self->fd, 0, G, &handles[i]));
+	ASSERT_EQ(0, npumem_export(self->fd, handles[0], 0, &tokens[0]));
+	ASSERT_EQ(0, npumem_export(self->fd, handles[1], NPUMEM_EXPORT_KEY, &tokens[1]));
+	EXPECT_EQ(-EMFILE, npumem_export(self->fd, handles[2], 0, &tokens[2]));
+	/* Another door is not another share. */
+	EXPECT_EQ(0, npumem_export(self->fd, handles[0], NPUMEM_EXPORT_KEY, &tokens[2]));
+	EXPECT_EQ(tokens[0], tokens[2]);
+	/* It ends with the memory, or before. */
+	ASSERT_EQ(0, npumem_free(self->fd, handles[0]));
+	EXPECT_EQ(0, npumem_export(self->fd, handles[2], 0, &tokens[2]));
+	EXPECT_EQ(-EEXIST, npumem_export(self->fd, handles[2], 0, NULL));
+	ASSERT_EQ(0, npumem_unexport(self->fd, tokens[2]));
+	EXPECT_EQ(0, npumem_export(self->fd, handles[2], 0, NULL));
+}
+
+TEST_F(limits, entries_of_all_whitelists)
+{
+	__s32 pids[] = { getpid(), getppid(), 1 };
+	__u64 handles[2], tokens[2];
+	__u32 added = 0;
+	unsigned int i;
+
+	LIMIT("max_entries", 4);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, npumem_alloc(self->fd, 0, G, &handles[i]));
+		ASSERT_EQ(0, npumem_export(self->fd, handles[i], 0, &tokens[i]));
+	}
+	ASSERT_EQ(0, npumem_whitelist_add_list(self->fd, tokens[0], pids, 3, &added));
+	ASSERT_EQ(3, added);
+	EXPECT_EQ(-EMFILE, npumem_whitelist_add_list(self->fd, tokens[1], pids, 2, NULL));
+	/* Twice in a list is one entry, and who is in needs none. */
+	pids[1] = pids[0];
+	EXPECT_EQ(0, npumem_whitelist_add_list(self->fd, tokens[1], pids, 2, NULL));
+	EXPECT_EQ(0, npumem_whitelist_add_list(self->fd, tokens[0], pids, 3, NULL));
+	EXPECT_EQ(-EMFILE, npumem_whitelist_add(self->fd, tokens[1], 1));
+	/* They go with their share. */
+	ASSERT_EQ(0, npumem_free(self->fd, handles[0]));
+	EXPECT_EQ(0, npumem_whitelist_add(self->fd, tokens[1], 1));
+}
+
+/* The fixture has opened it once. */
+TEST_F(limits, clients)
+{
+	int other;
+
+	LIMIT("max_clients", 2);
+	other = npumem_open();
+	ASSERT_LE(0, other);
+	EXPECT_EQ(-EUSERS, npumem_open());
+	close(other);
+	other = npumem_open();
+	EXPECT_LE(0, other);
+	close(other);
 }
 
 TEST_HARNESS_MAIN

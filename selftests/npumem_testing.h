@@ -8,6 +8,9 @@
 
 #include "npumem_abi.h"
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
+
 /* ---- the kernel's pages ---- */
 
 static inline __u64 page_bytes(void)
@@ -171,6 +174,21 @@ static MAYBE_UNUSED __s64 bytes_differ(const void *address, __u64 length,
 		if (bytes[i] != value)
 			return i;
 	return -1;
+}
+
+/* ---- what a process may do ---- */
+
+/* For this thread, and for good. */
+static MAYBE_UNUSED bool drop_capability(unsigned int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return false;
+	data[capability / 32].effective &= ~(1U << capability % 32);
+	data[capability / 32].permitted &= ~(1U << capability % 32);
+	return !syscall(SYS_capset, &header, data);
 }
 
 /* ---- module parameters and seeds ---- */

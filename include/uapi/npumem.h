@@ -36,7 +36,17 @@
  *  ENXIO    no device has that number
  *  ENODEV   the device of that number, or of that memory, was removed
  *  ENOMEM   the host is out of memory, or the caller's memory cgroup is
- *  EMFILE   a limit per client (see the module's parameters) is reached
+ *  EMFILE   the process has as many handles, mappings, reservations, shares or
+ *           whitelist entries as it may, in all files that it opened; of
+ *           open(): as many descriptors
+ *  EUSERS   of open(): the process has opened the node as often as it may
+ *  EDQUOT   the same of the user who opened the node, in all processes
+ *
+ * The limits are parameters of the module, and a change affects only what comes
+ * after it. What a client makes is charged to the process that opened the node
+ * and to its real user id, until it is given back: a share as long as it exists,
+ * though its exporter may have ended. A user's limits do not hold for a client
+ * that was opened with CAP_SYS_RESOURCE in the initial user namespace.
  */
 #ifndef _UAPI_NPUMEM_H
 #define _UAPI_NPUMEM_H
@@ -156,9 +166,9 @@ struct npumem_device_info {
  *
  * Errors: ENXIO no such device, or no such node with memory; ENODEV; ENOSPC
  * the device, or the share of the host that the module hands out, has not that
- * much free; ENOMEM; EMFILE too many handles; EOVERFLOW @length does not fit
- * when rounded up; EOPNOTSUPP NPUMEM_ALLOC_1G on the host; EINVAL the host with
- * an id.
+ * much free; ENOMEM; EMFILE, EDQUOT too many handles; EOVERFLOW @length does not
+ * fit when rounded up; EOPNOTSUPP NPUMEM_ALLOC_1G on the host; EINVAL the host
+ * with an id.
  */
 struct npumem_alloc {
 	__u32 size;
@@ -250,7 +260,7 @@ struct npumem_memory_info {
  * Errors: ENOENT handle; EADDRNOTAVAIL not inside one reservation; EEXIST
  * overlaps a mapping; EXDEV the reservation belongs to another device;
  * EOVERFLOW @length is more than the memory has; ERANGE it is less; ENODEV;
- * EMFILE too many mappings; ENOMEM.
+ * EMFILE, EDQUOT too many mappings; ENOMEM.
  */
 struct npumem_map {
 	__u32 size;
@@ -308,8 +318,8 @@ struct npumem_access {
  * NPUMEM_FILL. Either all entries take effect on all of the range, or none.
  *
  * Errors: EADDRNOTAVAIL a part of the range is not mapped or misaligned;
- * ENXIO; EHOSTUNREACH a device without a peer link to the memory's; EMFILE too
- * many parts of mappings with rights of their own; ENOMEM.
+ * ENXIO; EHOSTUNREACH a device without a peer link to the memory's; EMFILE,
+ * EDQUOT too many parts of mappings with rights of their own; ENOMEM.
  */
 struct npumem_set_access {
 	__u32 size;
@@ -406,7 +416,8 @@ struct npumem_release {
  *
  * Errors: ENOENT; EEXIST exported already; EBUSY exported already, but with
  * the other NPUMEM_EXPORT_ANYONE; EREMOTE the handle is an imported one;
- * EOPNOTSUPP memory of a virtual device; ENODEV; ENOMEM.
+ * EOPNOTSUPP memory of a virtual device; ENODEV; EMFILE, EDQUOT too many shares;
+ * ENOMEM.
  */
 struct npumem_export {
 	__u32 size;
@@ -434,7 +445,8 @@ struct npumem_export {
  *
  * Errors: ENOENT no such share; EREMOTE the share of another process; EPERM
  * the share has no whitelist; ESRCH not one of the numbers names a live
- * process; ENOSPC the whitelist is full; ENOMEM.
+ * process; ENOSPC the whitelist is full; EMFILE, EDQUOT the whitelists of all
+ * shares together are; ENOMEM.
  */
 struct npumem_whitelist_add {
 	__u32 size;
@@ -468,7 +480,7 @@ struct npumem_whitelist_add {
  *
  * Errors: ENOENT no such share; EPERM this process is not in its whitelist;
  * ELOOP this process exported it from that device; ESTALE the memory is
- * just going away; ENXIO; ENODEV; EMFILE; ENOMEM.
+ * just going away; ENXIO; ENODEV; EMFILE, EDQUOT; ENOMEM.
  */
 struct npumem_import {
 	__u32 size;
@@ -635,7 +647,7 @@ struct npumem_fill {
  * @address: in: the first address of a mapping
  * @handle: out: a handle of its memory, with one more reference
  *
- * Errors: ENOENT no mapping starts there; EMFILE; ENOMEM.
+ * Errors: ENOENT no mapping starts there; EMFILE, EDQUOT; ENOMEM.
  */
 struct npumem_retain {
 	__u32 size;

@@ -60,6 +60,14 @@
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
 	      "this process has too many open files to open /dev/npumem", \
 	      "close some, or raise ulimit -n")
+#define CAUSE_TOO_MANY_CLIENTS \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "this process has opened /dev/npumem as often as it may", \
+	      "close some, or raise the module's parameter max_clients")
+#define CAUSE_USER_CLIENTS \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "this user's processes have opened /dev/npumem as often as they may", \
+	      "end some, or have the module's parameter max_user_clients raised")
 #define CAUSE_SYSTEM_FILES \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
 	      "the system has too many open files to open /dev/npumem", \
@@ -212,6 +220,10 @@
 #define CAUSE_TOO_MANY_HANDLES \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, "this process holds as many handles as it may", \
 	      "free some with aclrtFreePhysical, or raise the module's parameter max_handles")
+#define CAUSE_USER_HANDLES \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "this user's processes hold as many handles as they may", \
+	      "free some, or have the module's parameter max_user_handles raised")
 
 /* Memory from aclrtMalloc and of the host */
 #define CAUSE_POLICY \
@@ -259,6 +271,11 @@
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
 	      "this process has as many reservations (aclrtMalloc makes some too) as it may", \
 	      "use few large ones, or raise the module's parameter max_reservations")
+#define CAUSE_USER_RESERVATIONS \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "this user's processes have as many reservations (aclrtMalloc makes some too) as " \
+	      "they may", \
+	      "use few large ones, or have the module's parameter max_user_reservations raised")
 #define CAUSE_EXPECT_MISALIGNED \
 	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "expectPtr: not a multiple of %zu", \
 	      "align it to the next power of two from size, at least 2 MiB, at most 1 GiB")
@@ -315,6 +332,11 @@
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
 	      "this process has as many mappings, or parts with rights of their own, as it may", \
 	      "unmap some, or raise the module's parameter max_mappings")
+#define CAUSE_USER_MAPPINGS \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "this user's processes have as many mappings, or parts with rights of their own, " \
+	      "as they may", \
+	      "unmap some, or have the module's parameter max_user_mappings raised")
 #define CAUSE_NO_MAPPING \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
 	      "virPtr: no mapping starts there, or it was unmapped", \
@@ -378,6 +400,14 @@
 	CAUSE(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, \
 	      "handle: memory of a virtual device (vNPU) cannot be exported", \
 	      "use a whole device")
+#define CAUSE_TOO_MANY_SHARES \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "as much memory that this process exported is still there as may be", \
+	      "free some (importers too), or raise the module's parameter max_shares")
+#define CAUSE_USER_SHARES \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "as much memory that this user's processes exported is still there as may be", \
+	      "free some (importers too), or have the module's parameter max_user_shares raised")
 #define CAUSE_SHARE_TYPE \
 	CAUSE(ACL_ERROR_RT_PARAM_INVALID, "shareType: not one that is known", \
 	      "expected ACL_MEM_SHARE_HANDLE_TYPE_DEFAULT (1) or _FABRIC (2)")
@@ -412,6 +442,16 @@
 	      "pidNum: the whitelist of this share would hold more processes than it may", \
 	      "export with ACL_RT_VMM_EXPORT_FLAG_DISABLE_PID_VALIDATION, or raise the module's " \
 	      "parameter max_whitelist")
+#define CAUSE_TOO_MANY_ENTRIES \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "the whitelists of all that this process exported would hold more processes than " \
+	      "they may", \
+	      "let fewer in, or raise the module's parameter max_entries")
+#define CAUSE_USER_ENTRIES \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "the whitelists of all that this user's processes exported would hold more " \
+	      "processes than they may", \
+	      "let fewer in, or have the module's parameter max_user_entries raised")
 #define CAUSE_NOT_WHITELISTED \
 	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
 	      "shareableHandle: exported by process %d, whose whitelist does not have this " \

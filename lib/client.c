@@ -26,6 +26,8 @@ static const struct shim_rule open_rules[] = {
 	{ EPERM, CAUSE_NODE_DENIED },
 	{ EMFILE, CAUSE_PROCESS_FILES },
 	{ ENFILE, CAUSE_SYSTEM_FILES },
+	{ EUSERS, CAUSE_TOO_MANY_CLIENTS },
+	{ EDQUOT, CAUSE_USER_CLIENTS },
 	{ 0 }
 };
 

@@ -22,6 +22,8 @@ static const struct shim_rule export_rules[] = {
 	{ EBUSY, CAUSE_KEY_OTHER_FLAG },
 	{ EREMOTE, CAUSE_KEY_IMPORTED },
 	{ EOPNOTSUPP, CAUSE_KEY_VIRTUAL },
+	{ EMFILE, CAUSE_TOO_MANY_SHARES },
+	{ EDQUOT, CAUSE_USER_SHARES },
 	{ 0 }
 };
 
@@ -35,6 +37,8 @@ static const struct shim_rule whitelist_rules[] = {
 	{ EREMOTE, CAUSE_KEY_STRANGER },
 	{ EPERM, CAUSE_KEY_NO_WHITELIST },
 	{ ENOSPC, CAUSE_KEY_WHITELIST_FULL },
+	{ EMFILE, CAUSE_TOO_MANY_ENTRIES },
+	{ EDQUOT, CAUSE_USER_ENTRIES },
 	{ 0 }
 };
 

@@ -33,6 +33,7 @@ static const struct shim_rule alloc_rules[] = {
 static const struct shim_rule map_rules[] = {
 	{ ENOENT, CAUSE_RESET_MEANWHILE },
 	{ EMFILE, CAUSE_TOO_MANY_MAPPINGS },
+	{ EDQUOT, CAUSE_USER_MAPPINGS },
 	{ 0 }
 };
 

@@ -15,6 +15,7 @@ static const struct shim_rule map_rules[] = {
 	{ EOVERFLOW, CAUSE_MAP_MORE },
 	{ ERANGE, CAUSE_MAP_LESS },
 	{ EMFILE, CAUSE_TOO_MANY_MAPPINGS },
+	{ EDQUOT, CAUSE_USER_MAPPINGS },
 	{ EINVAL, CAUSE_MISALIGNED },
 	{ 0 }
 };
@@ -27,6 +28,7 @@ static const struct shim_rule unmap_rules[] = {
 static const struct shim_rule set_access_rules[] = {
 	{ EADDRNOTAVAIL, CAUSE_ACCESS_NOT_MAPPED },
 	{ EMFILE, CAUSE_TOO_MANY_MAPPINGS },
+	{ EDQUOT, CAUSE_USER_MAPPINGS },
 	{ 0 }
 };
 

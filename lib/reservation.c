@@ -22,6 +22,7 @@ const struct shim_rule shim_reserve_rules[] = {
 	{ ENOMEM, CAUSE_ADDRESSES },
 	{ EEXIST, CAUSE_ADDRESSES_CONTENDED },
 	{ EMFILE, CAUSE_TOO_MANY_RESERVATIONS },
+	{ EDQUOT, CAUSE_USER_RESERVATIONS },
 	{ 0 }
 };
 
@@ -32,6 +33,7 @@ static const struct shim_rule expect_rules[] = {
 	{ ERANGE, CAUSE_EXPECT_OUTSIDE },
 	{ ENOMEM, CAUSE_ADDRESSES },
 	{ EMFILE, CAUSE_TOO_MANY_RESERVATIONS },
+	{ EDQUOT, CAUSE_USER_RESERVATIONS },
 	{ 0 }
 };
 

@@ -15,6 +15,8 @@ static const struct shim_rule export_rules[] = {
 	{ EBUSY, CAUSE_EXPORT_OTHER_FLAG },
 	{ EREMOTE, CAUSE_EXPORT_IMPORTED },
 	{ EOPNOTSUPP, CAUSE_EXPORT_VIRTUAL },
+	{ EMFILE, CAUSE_TOO_MANY_SHARES },
+	{ EDQUOT, CAUSE_USER_SHARES },
 	{ 0 }
 };
 
@@ -23,6 +25,8 @@ static const struct shim_rule whitelist_rules[] = {
 	{ EREMOTE, CAUSE_WHITELIST_FOREIGN },
 	{ EPERM, CAUSE_WHITELIST_NONE },
 	{ ENOSPC, CAUSE_WHITELIST_FULL },
+	{ EMFILE, CAUSE_TOO_MANY_ENTRIES },
+	{ EDQUOT, CAUSE_USER_ENTRIES },
 	{ 0 }
 };
 

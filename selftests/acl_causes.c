@@ -11,13 +11,17 @@
 
 static const char *const limits[] = {
 	"max_handles", "max_mappings", "max_reservations", "max_whitelist",
+	"max_clients", "max_shares", "max_entries", "max_user_clients",
+	"max_user_handles", "max_user_mappings", "max_user_reservations",
+	"max_user_shares", "max_user_entries",
 };
-static long long limits_before[4];
+#define LIMITS	(sizeof(limits) / sizeof(limits[0]))
+static long long limits_before[LIMITS];
 
 FIXTURE_SETUP(cause)
 {
 	char with[sizeof(parameters) + 64];
-	int i;
+	size_t i;
 
 	if (geteuid())
 		SKIP(return, "needs root");
@@ -33,15 +37,15 @@ FIXTURE_SETUP(cause)
 		ASSERT_LE(0, close(open_patiently()));
 	}
 	ASSERT_TRUE(watch_start(&self->watch));
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < LIMITS; i++)
 		limits_before[i] = npumem_parameter(limits[i]);
 }
 
 FIXTURE_TEARDOWN(cause)
 {
-	int i;
+	size_t i;
 
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < LIMITS; i++)
 		EXPECT_EQ(0, npumem_set_parameter(limits[i], limits_before[i]));
 	if (access(DEVICE_1, F_OK))
 		EXPECT_EQ(0, write_text("/sys/bus/platform/drivers/npumem/bind", "npumem.1"));

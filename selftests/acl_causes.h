@@ -8,6 +8,7 @@
 
 #include <fnmatch.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/mount.h>
@@ -137,6 +138,16 @@ static int write_text(const char *path, const char *text)
 		error = -errno;
 	close(fd);
 	return error;
+}
+
+/*
+ * From now on a limit of the user's is @value, and for this process, if it has not
+ * used the library yet: who may do all with resources is exempt.
+ */
+static bool start_limited(const char *limit, long long value)
+{
+	return !npumem_set_parameter(limit, value) && drop_capability(CAP_SYS_RESOURCE) &&
+	       start();
 }
 
 /* Another process, that has exported memory of device 0. */

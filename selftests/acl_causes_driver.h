@@ -121,6 +121,20 @@ PROVOKE(PROCESS_FILES)
 	return CALL(aclrtSetDevice, 0);
 }
 
+PROVOKE(TOO_MANY_CLIENTS)
+{
+	MUST(!npumem_set_parameter("max_clients", 0));
+	return CALL(aclrtSetDevice, 0);
+}
+
+/* Those who watch are root's, too. */
+PROVOKE(USER_CLIENTS)
+{
+	MUST(!npumem_set_parameter("max_user_clients", 1));
+	MUST(drop_capability(CAP_SYS_RESOURCE));
+	return CALL(aclrtSetDevice, 0);
+}
+
 /* Root is exempt. */
 PROVOKE(SYSTEM_FILES)
 {

@@ -106,6 +106,14 @@ PROVOKE(TOO_MANY_HANDLES)
 	return try_malloc();
 }
 
+PROVOKE(USER_HANDLES)
+{
+	prop = acl_memory(0);
+	MUST(start_limited("max_user_handles", 1));
+	MUST(!try_malloc());
+	return try_malloc();
+}
+
 /* ---- aclrtMalloc and memory of the host ---- */
 
 PROVOKE(POLICY)
@@ -175,6 +183,13 @@ UNPROVOKED(ADDRESSES_CONTENDED, "a race that another thread has to win 256 times
 PROVOKE(TOO_MANY_RESERVATIONS)
 {
 	MUST(!npumem_set_parameter("max_reservations", 1));
+	MUST(!aclrtReserveMemAddress(&pointer, SIZE, 0, NULL, 0));
+	return CALL(aclrtReserveMemAddress, &pointer, SIZE, 0, NULL, 0);
+}
+
+PROVOKE(USER_RESERVATIONS)
+{
+	MUST(start_limited("max_user_reservations", 1));
 	MUST(!aclrtReserveMemAddress(&pointer, SIZE, 0, NULL, 0));
 	return CALL(aclrtReserveMemAddress, &pointer, SIZE, 0, NULL, 0);
 }
@@ -286,6 +301,13 @@ PROVOKE(TOO_MANY_MAPPINGS)
 {
 	MUST(start_empty());
 	MUST(!npumem_set_parameter("max_mappings", 1));
+	return CALL(aclrtMapMem, pointer, SIZE, 0, mapping.handle, 0);
+}
+
+PROVOKE(USER_MAPPINGS)
+{
+	MUST(start_limited("max_user_mappings", 1));
+	MUST(start_empty());
 	return CALL(aclrtMapMem, pointer, SIZE, 0, mapping.handle, 0);
 }
 

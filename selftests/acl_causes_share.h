@@ -54,6 +54,21 @@ PROVOKE(EXPORT_IMPORTED)
 	return CALL(aclrtMemExportToShareableHandle, handle, NONE, 0, &number);
 }
 
+PROVOKE(TOO_MANY_SHARES)
+{
+	MUST(start_mapped());
+	MUST(!npumem_set_parameter("max_shares", 0));
+	return try_export(0);
+}
+
+PROVOKE(USER_SHARES)
+{
+	MUST(start_limited("max_user_shares", 1));
+	MUST(start_exported(0));
+	MUST(!acl_mapping_new(&mapping, 0, SIZE));
+	return try_export(0);
+}
+
 PROVOKE_WITH(EXPORT_VIRTUAL, "virtual=1")
 {
 	MUST(start_mapped());
@@ -118,6 +133,22 @@ PROVOKE(WHITELIST_FULL)
 {
 	MUST(start_exported(0));
 	MUST(!npumem_set_parameter("max_whitelist", 1));
+	MUST(!try_set_pid(getpid()));
+	return try_set_pid(getppid());
+}
+
+PROVOKE(TOO_MANY_ENTRIES)
+{
+	MUST(start_exported(0));
+	MUST(!npumem_set_parameter("max_entries", 1));
+	MUST(!try_set_pid(getpid()));
+	return try_set_pid(getppid());
+}
+
+PROVOKE(USER_ENTRIES)
+{
+	MUST(start_limited("max_user_entries", 1));
+	MUST(start_exported(0));
 	MUST(!try_set_pid(getpid()));
 	return try_set_pid(getppid());
 }

@@ -9,6 +9,7 @@
 #include <linux/random.h>
 #include <linux/rcupdate.h>
 #include <linux/rhashtable.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 
 #include "internal.h"
@@ -17,15 +18,40 @@
 /* Of the whole module. Lookups are under RCU, the table locks changes. */
 static struct rhashtable npumem_shares;
 
+/*
+ * Tokens are secrets, and whoever opens the node may have any number looked up.
+ * Where a number is looked for depends on a key that nobody knows, and it is
+ * compared in one go: neither how long the chain is nor where two numbers first
+ * differ tells anything about those that are in the table.
+ */
+static siphash_key_t npumem_shares_key;
+
+static u32 npumem_share_hash(const void *token, u32 length, u32 seed)
+{
+	return siphash_2u64(*(const u64 *)token, seed, &npumem_shares_key);
+}
+
+/* 0 if it is the one. */
+static int npumem_share_compare(struct rhashtable_compare_arg *arg,
+				const void *entry)
+{
+	const struct npumem_share *share = entry;
+
+	return share->token != *(const u64 *)arg->key;
+}
+
 static const struct rhashtable_params npumem_shares_params = {
 	.key_len = sizeof_field(struct npumem_share, token),
 	.key_offset = offsetof(struct npumem_share, token),
 	.head_offset = offsetof(struct npumem_share, node),
+	.hashfn = npumem_share_hash,
+	.obj_cmpfn = npumem_share_compare,
 	.automatic_shrinking = true,
 };
 
 int npumem_shares_init(void)
 {
+	get_random_bytes(&npumem_shares_key, sizeof(npumem_shares_key));
 	return rhashtable_init(&npumem_shares, &npumem_shares_params);
 }
 
@@ -144,6 +170,9 @@ static int npumem_share_publish(struct npumem_share *share)
 {
 	int ret;
 
+	/* Right after boot there may be nothing yet to draw from. */
+	if (wait_for_random_bytes())
+		return -ERESTARTSYS;
 	do {
 		do {
 			share->token = get_random_u64();

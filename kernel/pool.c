@@ -105,20 +105,40 @@ err:
 	return ret;
 }
 
+/*
+ * Has the hardware failed in any page of the chunk? The page allocator does not
+ * ask when it takes back more than one page, nor, since 6.3, when it hands out.
+ */
+static bool npumem_chunk_is_bad(struct page *chunk)
+{
+	unsigned long i;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		return false;
+	for (i = 0; i < NPUMEM_CHUNK_SIZE / PAGE_SIZE; i++) {
+		if (PageHWPoison(chunk + i))
+			return true;
+	}
+	return false;
+}
+
 /**
  * npumem_pool_free() - give chunks back
  * @chunks: the chunks
  * @nr_chunks: how many
  *
  * Drops a reference of each and no more: before 6.12 somebody may have pinned
- * a chunk through its huge entry, and keeps it until he lets go.
+ * a chunk through its huge entry, and keeps it until he lets go. Not by
+ * __free_pages(), which up to 6.2 looks at the page again after that. A chunk
+ * that has failed is kept from everybody for good.
  *
  * Context: process context, may sleep.
  */
 void npumem_pool_free(struct page **chunks, unsigned long nr_chunks)
 {
 	while (nr_chunks--) {
-		__free_pages(chunks[nr_chunks], NPUMEM_CHUNK_ORDER);
+		if (!npumem_chunk_is_bad(chunks[nr_chunks]))
+			put_page(chunks[nr_chunks]);
 		cond_resched();
 	}
 }

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory that the hardware has failed in: who has it is not told lies, and when it
+ * was given back nobody gets it again.
+ */
+#include "npumem_client.h"
+#include "npumem_cgroup.h"
+
+#include "kselftest_harness.h"
+
+#define OWNERS		GROUP_ROOT "/npumem-poison-owner"
+#define OTHERS		GROUP_ROOT "/npumem-poison-others"
+#define INJECT		"/sys/kernel/debug/hwpoison/corrupt-pfn"
+
+/* Bits of /proc/kpageflags. */
+#define FLAG_LRU	(1ULL << 5)
+#define FLAG_FREE	(1ULL << 10)
+#define FLAG_ANON	(1ULL << 12)
+#define FLAG_HEAD	(1ULL << 15)
+#define FLAG_TAIL	(1ULL << 16)
+#define FLAG_POISONED	(1ULL << 19)
+
+/* Page that is poisoned, of its chunk. */
+#define WHICH		7
+
+FIXTURE(poison)
+{
+	struct watch watch;
+	struct process owner;
+	__u64 handle, address;
+	__u64 owners, others;	/* numbers of groups */
+};
+
+static long do_enter(__u64 *a)
+{
+	return group_write(a[0] ? OTHERS : OWNERS, "cgroup.procs", "0");
+}
+
+static __u64 make_group(const char *name)
+{
+	struct stat st;
+
+	return (mkdir(name, 0755) && errno != EEXIST) || stat(name, &st) ? 0 : st.st_ino;
+}
+
+static long do_poison(__u64 *a)
+{
+	return madvise(to_ptr(a[0]), page_bytes(), MADV_HWPOISON) ? -errno : 0;
+}
+
+/* Allocates pieces of one granule until there are none, or so many. */
+static long do_alloc_all(__u64 *a)
+{
+	__u64 handle;
+	long n = 0;
+
+	while (n < (long)a[0] && !npumem_alloc(client_fd, 0, G, &handle))
+		n++;
+	return n;
+}
+
+FIXTURE_SETUP(poison)
+{
+	if (geteuid())
+		SKIP(return, "needs root");
+	if (access("/proc/kpagecgroup", R_OK) || access(GROUP_ROOT "/cgroup.procs", W_OK))
+		SKIP(return, "needs /proc/kpagecgroup and cgroup v2");
+	if (access(INJECT, W_OK) && system("modprobe -q hwpoison_inject"))
+		TH_LOG("no module hwpoison_inject");
+	if (!huge_entries_fit() && access(INJECT, W_OK))
+		SKIP(return, "no way to poison a page");
+	ASSERT_TRUE(watch_start(&self->watch));
+	self->owners = make_group(OWNERS);
+	self->others = make_group(OTHERS);
+	ASSERT_NE(0, self->owners);
+	ASSERT_NE(0, self->others);
+	ASSERT_EQ(0, client_start(&self->owner));
+	ASSERT_EQ(0, process_do(&self->owner, do_enter, 0));
+	ASSERT_EQ(0, client_alloc(&self->owner, 0, G, &self->handle));
+	ASSERT_EQ(0, client_map(&self->owner, self->handle, G, &self->address));
+	ASSERT_EQ(0, client_mark(&self->owner, self->address, G, 5));
+}
+
+FIXTURE_TEARDOWN(poison)
+{
+	EXPECT_TRUE(watch_end(&self->watch));
+	rmdir(OWNERS);
+	rmdir(OTHERS);
+}
+
+static __u64 number_of(int fd, __u64 frame)
+{
+	__u64 value = 0;
+
+	if (pread(fd, &value, sizeof(value), frame * sizeof(value)) != sizeof(value))
+		return 0;
+	return value;
+}
+
+static __u64 flags_of(__u64 frame)
+{
+	int fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	__u64 flags = number_of(fd, frame);
+
+	close(fd);
+	return flags;
+}
+
+/* Is the frame the first of 2 MiB in one piece that no program's heap has? */
+static bool is_chunk(int flags, __u64 frame)
+{
+	return (number_of(flags, frame) & (FLAG_HEAD | FLAG_LRU | FLAG_ANON)) == FLAG_HEAD &&
+	       number_of(flags, frame + 1) & FLAG_TAIL &&
+	       number_of(flags, frame + G / page_bytes() - 1) & FLAG_TAIL;
+}
+
+/* The first frame of a chunk that is charged to a group, or 0; @wanted or any. */
+static __u64 chunk_of_group(__u64 group, __u64 wanted)
+{
+	static __u64 owner[65536];
+	int groups = open("/proc/kpagecgroup", O_RDONLY | O_CLOEXEC);
+	int flags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	__u64 frame = 0, pages = G / page_bytes(), found = 0;
+	ssize_t n, i;
+
+	/* Nothing in the middle of memory ends the file. */
+	while (!found && (n = read(groups, owner, sizeof(owner))) > 0) {
+		for (i = 0; i < n / 8 && !found; i++)
+			if (owner[i] == group && (frame + i) % pages == 0 &&
+			    (!wanted || frame + i == wanted) && is_chunk(flags, frame + i))
+				found = frame + i;
+		frame += n / 8;
+	}
+	close(groups);
+	close(flags);
+	return found;
+}
+
+static long inject(__u64 frame)
+{
+	char text[32];
+	int fd, n;
+	long ret;
+
+	fd = open(INJECT, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = snprintf(text, sizeof(text), "%#llx", frame);
+	ret = write(fd, text, n) == n ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
+TEST_F_TIMEOUT(poison, memory_that_failed_is_not_handed_out_again, 240)
+{
+	__u64 chunk = chunk_of_group(self->owners, 0);
+	struct process next;
+	long ret, pieces;
+
+	if (!chunk)
+		SKIP(return, "this kernel does not tell whose pages are");
+	ret = inject(chunk + WHICH);
+	if (!(flags_of(chunk + WHICH) & FLAG_POISONED)) {
+		TH_LOG("injecting gave %ld; now by madvise()", ret);
+		ret = process_do(&self->owner, do_poison,
+				 self->address + WHICH * page_bytes());
+	}
+	if (!(flags_of(chunk + WHICH) & FLAG_POISONED))
+		SKIP(return, "this kernel lets nobody poison the page (%ld)", ret);
+	TH_LOG("page %d of the chunk is poisoned (%ld)", WHICH, ret);
+
+	/* Simulated: the data is there, and the hardware would raise the alarm. */
+	ret = client_check(&self->owner, self->address, G, 5);
+	TH_LOG("its owner gets %ld", ret);
+	EXPECT_TRUE(ret == 0 || ret == PROCESS_DIED);
+	if (!ret)
+		EXPECT_EQ(0, process_stop(&self->owner));
+	EXPECT_TRUE(watch_used_becomes(&self->watch, 0, 0));
+
+	EXPECT_TRUE(flags_of(chunk + WHICH) & FLAG_POISONED);
+	EXPECT_EQ(0, flags_of(chunk) & FLAG_FREE);
+	ASSERT_EQ(0, client_start(&next));
+	ASSERT_EQ(0, process_do(&next, do_enter, 1));
+	pieces = process_do(&next, do_alloc_all, 64);
+	ASSERT_LT(0, pieces);
+	EXPECT_NE(0, chunk_of_group(self->others, 0));
+	EXPECT_EQ(0, chunk_of_group(self->others, chunk));
+	TH_LOG("%ld other pieces were handed out, and not the chunk", pieces);
+	ASSERT_EQ(0, process_stop(&next));
+}
+
+TEST_HARNESS_MAIN

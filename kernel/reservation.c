@@ -40,12 +40,18 @@ struct npumem_reservation *npumem_reservation_find(struct npumem_client *client,
 	return it ? container_of(it, struct npumem_reservation, it) : NULL;
 }
 
-/* Called by mremap() alone, for the copy that it is about to be denied. */
+/*
+ * Called by mremap() alone, for the copy that it is about to be denied: after
+ * it has moved the page tables there, and before it moves them back. We have
+ * none in them meanwhile, so that no zap has to find entries on the move.
+ */
 static void npumem_vm_open(struct vm_area_struct *vma)
 {
 	struct npumem_reservation *reservation = vma->vm_private_data;
 
 	refcount_inc(&reservation->vmas);
+	npumem_client_zap(reservation->client, reservation->it.start,
+			  reservation->it.last);
 }
 
 /*

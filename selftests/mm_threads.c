@@ -2,12 +2,10 @@
 /*
  * Threads of one process against each other: calls that take away what others
  * are using. A load sees the memory's data or raises SIGSEGV, never anything
- * else. SEED= repeats a run, SECONDS_PER_RACE= lengthens it.
+ * else. npumem_stress.h tells how to have a run again, or a longer one.
  */
 #include "kselftest_harness.h"
-#include "npumem_abi.h"
-
-#include <pthread.h>
+#include "npumem_stress.h"
 
 #define SLOTS	16
 
@@ -91,7 +89,7 @@ static int try_store(__u64 address, __u64 word)
 
 /* ---- workers ---- */
 
-struct race {
+struct contest {
 	int fd;
 	__u64 base;
 	__u64 *handles;
@@ -105,18 +103,11 @@ struct race {
 struct worker {
 	pthread_t thread;
 	void *(*function)(void *data);
-	struct race *race;
+	struct contest *race;
 	unsigned int seed;
 	unsigned long loads, refused, wrong, stores, calls, failures;
 	int unexpected;
 };
-
-static double run_seconds(void)
-{
-	const char *text = getenv("SECONDS_PER_RACE");
-
-	return text ? atof(text) : 1.5;
-}
 
 /* Stacks are mmap()ed too: nobody begins before all have theirs. */
 static pthread_barrier_t start_line;
@@ -129,10 +120,10 @@ static void *start(void *data)
 	return w->function(w);
 }
 
-static void run_race(struct race *race, void *(*const *functions)(void *),
+static void run_race(struct contest *race, void *(*const *functions)(void *),
 		     unsigned int count)
 {
-	double seconds = run_seconds();
+	double seconds = 0.5 * npumem_rounds(1);
 	struct timespec span = {
 		.tv_sec = (time_t)seconds,
 		.tv_nsec = (long)((seconds - (time_t)seconds) * 1e9),
@@ -238,7 +229,7 @@ static void note(struct worker *w, int error, int allowed, int also)
 static void *mapper(void *data)
 {
 	struct worker *w = data;
-	struct race *race = w->race;
+	struct contest *race = w->race;
 
 	while (!race->stop) {
 		__u64 at = race->base + pick(w, SLOTS) * G;
@@ -258,7 +249,7 @@ static void *access_setter(void *data)
 	const __u32 rights[] = { NPUMEM_ACCESS_NONE, NPUMEM_ACCESS_READ,
 		NPUMEM_ACCESS_READWRITE };
 	struct worker *w = data;
-	struct race *race = w->race;
+	struct contest *race = w->race;
 
 	while (!race->stop) {
 		unsigned int slot = pick(w, SLOTS), count = 1 + pick(w, 3);
@@ -300,7 +291,7 @@ static void *copier(void *data)
 {
 	static __thread unsigned char buffer[65536];
 	struct worker *w = data;
-	struct race *race = w->race;
+	struct contest *race = w->race;
 
 	while (!race->stop) {
 		__u64 offset = pick(w, SLOTS * G / 65536) * 65536ULL;
@@ -315,11 +306,11 @@ static void *copier(void *data)
 	return NULL;
 }
 
-static void prepare(struct race *race, int fd, __u64 base, __u64 *handles)
+static void prepare(struct contest *race, int fd, __u64 base, __u64 *handles)
 {
 	unsigned int i;
 
-	*race = (struct race) { .fd = fd, .base = base, .handles = handles };
+	*race = (struct contest) { .fd = fd, .base = base, .handles = handles };
 	for (i = 0; i < 4; i++) {
 		if (npumem_map(fd, base, G, handles[i]))
 			abort();
@@ -340,7 +331,7 @@ static void prepare(struct race *race, int fd, __u64 base, __u64 *handles)
 
 TEST_F(threads, unmap_while_another_thread_reads)
 {
-	struct race race;
+	struct contest race;
 
 	RACE(mapper, reader, reader);
 	EXPECT_LT(0, race.loads);
@@ -348,7 +339,7 @@ TEST_F(threads, unmap_while_another_thread_reads)
 
 TEST_F(threads, unmap_while_another_thread_writes)
 {
-	struct race race;
+	struct contest race;
 
 	RACE(mapper, writer, reader);
 	EXPECT_LT(0, race.stores);
@@ -356,14 +347,14 @@ TEST_F(threads, unmap_while_another_thread_writes)
 
 TEST_F(threads, set_access_against_all)
 {
-	struct race race;
+	struct contest race;
 
 	RACE(mapper, access_setter, access_setter, reader, writer);
 }
 
 TEST_F(threads, mprotect_against_all)
 {
-	struct race race;
+	struct contest race;
 
 	RACE(mapper, access_setter, protector, reader, writer);
 	EXPECT_EQ(0, mprotect(to_ptr(self->base), SLOTS * G,
@@ -372,14 +363,14 @@ TEST_F(threads, mprotect_against_all)
 
 TEST_F(threads, copies_against_all)
 {
-	struct race race;
+	struct contest race;
 
 	RACE(mapper, access_setter, copier, copier);
 }
 
 TEST_F(threads, release_while_mapped)
 {
-	struct race race;
+	struct contest race;
 	__u64 pin = self->base + (SLOTS - 1) * G;
 
 	prepare(&race, self->fd, self->base, self->handles);
@@ -405,7 +396,7 @@ static __u64 shared_handles[64];
 static void *handle_worker(void *data)
 {
 	struct worker *w = data;
-	struct race *race = w->race;
+	struct contest *race = w->race;
 
 	while (!race->stop) {
 		unsigned int slot = pick(w, 64);
@@ -452,7 +443,7 @@ static void *handle_worker(void *data)
 TEST_F(threads, alloc_free_and_map_of_the_same_handles)
 {
 	struct npumem_stats stats;
-	struct race race;
+	struct contest race;
 	unsigned int i;
 
 	RACE(handle_worker, handle_worker, handle_worker, handle_worker);
@@ -474,7 +465,7 @@ TEST_F(threads, alloc_free_and_map_of_the_same_handles)
 static void *reserver(void *data)
 {
 	struct worker *w = data;
-	struct race *race = w->race;
+	struct contest *race = w->race;
 
 	while (!race->stop) {
 		__u64 at, handle = race->handles[pick(w, 4)], word;
@@ -501,7 +492,7 @@ static void *reserver(void *data)
 
 TEST_F(threads, reservations_come_and_go)
 {
-	struct race race;
+	struct contest race;
 
 	RACE(reserver, reserver, mapper, reader);
 }
@@ -512,7 +503,7 @@ static __u64 contested;
 static void *contest_owner(void *data)
 {
 	struct worker *w = data;
-	struct race *race = w->race;
+	struct contest *race = w->race;
 	unsigned int i;
 
 	while (!race->stop) {
@@ -538,7 +529,7 @@ static void *contest_owner(void *data)
 static void *contest_caller(void *data)
 {
 	struct worker *w = data;
-	struct race *race = w->race;
+	struct contest *race = w->race;
 
 	while (!race->stop) {
 		__u64 at = contested + pick(w, 4) * G;
@@ -564,7 +555,7 @@ static void *contest_caller(void *data)
 
 TEST_F(threads, munmap_against_calls)
 {
-	struct race race;
+	struct contest race;
 
 	ASSERT_EQ(0, find_space(4 * G, G, &contested));
 	RACE(contest_owner, contest_caller, contest_caller);
@@ -584,7 +575,7 @@ static void *resetter(void *data)
 static void *other_device(void *data)
 {
 	struct worker *w = data;
-	struct race *race = w->race;
+	struct contest *race = w->race;
 	__u64 at;
 
 	if (npumem_reserve(race->fd, 4 * G, &at)) {
@@ -608,7 +599,7 @@ static void *other_device(void *data)
 
 TEST_F(threads, reset_of_a_device_in_use)
 {
-	struct race race;
+	struct contest race;
 
 	RACE(resetter, other_device, other_device, mapper, reader);
 	EXPECT_EQ(0, npumem_reset(self->fd, 1));
@@ -629,7 +620,7 @@ TEST_F(threads, exit_in_the_middle)
 				access_setter, reserver };
 			struct worker workers[4] = {};
 			__u64 handles[4], base;
-			struct race race;
+			struct contest race;
 			int fd = npumem_open(), i;
 
 			if (fd < 0 || npumem_reserve(fd, SLOTS * G, &base))

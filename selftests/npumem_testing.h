@@ -231,14 +231,14 @@ static MAYBE_UNUSED int npumem_set_parameter(const char *name, long long value)
 	return error;
 }
 
-/* SEED from the environment or a fresh one; printed as a TAP comment. */
+/* NPUMEM_SEED from the environment or a fresh one; printed as a TAP comment. */
 static MAYBE_UNUSED unsigned int test_seed(void)
 {
-	const char *text = getenv("SEED");
+	const char *text = getenv("NPUMEM_SEED");
 	unsigned int seed = text ? strtoul(text, NULL, 0) :
 		(unsigned int)(time(NULL) ^ (getpid() << 16));
 
-	printf("# SEED=%u\n", seed);
+	printf("# NPUMEM_SEED=%u\n", seed);
 	fflush(stdout);
 	return seed;
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * Exports of one memory that meet, and shares that are ended while others export,
- * import and free. SEED= repeats a run, SECONDS_PER_RACE= lengthens it.
+ * import and free. npumem_stress.h tells how to have a run again, or a longer one.
  */
 #include "npumem_client.h"
-
-#include <pthread.h>
+#include "npumem_stress.h"
 
 #include "kselftest_harness.h"
 
@@ -33,7 +32,7 @@ FIXTURE_TEARDOWN(race)
 
 /* ---- two exports of one memory at the same moment ---- */
 
-#define ROUNDS	800
+#define ROUNDS	200
 
 struct exporter {
 	pthread_t thread;
@@ -94,7 +93,7 @@ static bool round_is_right(struct exporter *a, struct exporter *b, int i)
 }
 
 /* Returns the round that went wrong, or -1. */
-static int meet(struct exporter *a, struct exporter *b, struct npumem_export *lost)
+static int meet_once(struct exporter *a, struct exporter *b, struct npumem_export *lost)
 {
 	pthread_barrier_t barrier;
 	__u64 handle = 0;
@@ -123,6 +122,17 @@ static int meet(struct exporter *a, struct exporter *b, struct npumem_export *lo
 	pthread_join(a->thread, NULL);
 	pthread_join(b->thread, NULL);
 	pthread_barrier_destroy(&barrier);
+	return wrong;
+}
+
+static int meet(struct exporter *a, struct exporter *b, struct npumem_export *lost)
+{
+	unsigned long left = npumem_rounds(1);
+	int wrong;
+
+	do
+		wrong = meet_once(a, b, lost);
+	while (wrong < 0 && --left);
 	return wrong;
 }
 
@@ -286,9 +296,9 @@ TEST_F_TIMEOUT(race, export_end_import_and_free, 240)
 {
 	static const enum kind kinds[] = { EXPORTS, EXPORTS, ENDS, ENDS, IMPORTS,
 					   IMPORTS, FREES };
-	const char *text = getenv("SECONDS_PER_RACE");
 	struct worker workers[ARRAY_SIZE(kinds)];
-	unsigned int seed = test_seed(), i, alive = 0, known = 0;
+	unsigned long i;
+	unsigned int seed = test_seed(), alive = 0, known = 0;
 	struct npumem_share_info info;
 	struct npumem_stats stats;
 
@@ -301,7 +311,7 @@ TEST_F_TIMEOUT(race, export_end_import_and_free, 240)
 		workers[i].seed = seed + i;
 		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));
 	}
-	for (i = 0; i < (text ? strtoul(text, NULL, 0) : 5) * 100 && !all.stop; i++)
+	for (i = 0; i < 200 * npumem_rounds(1) && !all.stop; i++)
 		pause_ms(10);
 	all.stop = true;
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -310,7 +320,7 @@ TEST_F_TIMEOUT(race, export_end_import_and_free, 240)
 	for (i = 0; i < KINDS; i++) {
 		EXPECT_EQ(0, all.strange[i]);
 		EXPECT_NE(0, all.done[i]);
-		printf("# kind %u: %lu done, %lu refused\n", i, all.done[i],
+		printf("# kind %lu: %lu done, %lu refused\n", i, all.done[i],
 		       all.refused[i]);
 	}
 	ASSERT_GE(TOKENS, all.nr_told);

@@ -21,6 +21,7 @@ KDIR    ?= /lib/modules/$(shell uname -r)/build
 KERNELS ?= 6.1 6.12
 
 # What tools/vm/vm reads: KERNEL, and if given MEM, CPUS, DEVICES, TIMEOUT.
+fuzz_kernel := $(or $(KERNEL),debug-6.12)
 KERNEL  ?= 6.12
 override KERNEL := $(if $(filter arm64,$(ARCH)),arm64-$(KERNEL:arm64-%=%),$(KERNEL))
 export KERNEL
@@ -43,7 +44,7 @@ sysusers   := $(PREFIX)/lib/sysusers.d
 # Where dkms looks, whatever the prefix.
 dkmsdir    := /usr/src/npumem-$(version)
 
-.PHONY: all lib tools module modules demo demo-programs check check-all vm bench-calls bench-shim bench-copies packages rpm clean distclean help
+.PHONY: all lib tools module modules demo demo-programs check check-all fuzz vm bench-calls bench-shim bench-copies packages rpm clean distclean help
 all: lib tools module
 
 lib:
@@ -145,6 +146,18 @@ check check-all: check%:
 	@tools/packages install build vm module check $(call packages_for,$(check_kernels)) \
 		$(if $*,uefi deb rpm packages) >&2
 	@selftests/check $(if $*,--all)
+
+# For SECONDS, from SEED, with a kernel that checks itself. Progress is on stderr; the
+# seed of the round under way is in build/fuzz/seed should the machine not survive it.
+SECONDS ?= 3600
+fuzz: override KERNEL := $(fuzz_kernel)
+fuzz:
+	@{ tools/packages install build vm check $(call packages_for,$(fuzz_kernel)) && \
+		mkdir -p build/fuzz && $(MAKE) lib modules KERNELS='$(KERNEL)' && \
+		$(MAKE) -C selftests $(silent) '$(CURDIR)/build/selftests/fuzz_abi'; } </dev/null >&2
+	@tools/vm/vm run --kernel '$(KERNEL)' --timeout 0 --append init_on_alloc=0 -- \
+		build/selftests/fuzz_abi --seconds $(SECONDS) --state build/fuzz/seed \
+		$(if $(SEED),--seed $(SEED)) $(FUZZ)
 
 # Elsewhere than on Debian whoever calls this has installed what it takes.
 on_debian := ! type dpkg-query >/dev/null 2>&1 ||
@@ -276,6 +289,9 @@ Try, in a virtual machine; as root these install the Debian packages they need
   make check        static checks and all tests, on each kernel;
                     KERNELS='6.1 arm64-6.1' on these only
   make check-all    the same, and what takes longer
+  make fuzz         random calls, their results compared with a model's, for
+                    SECONDS=3600, from SEED=; KERNEL=debug-6.12. On failure it prints
+                    the shortest list of calls found, which FUZZ='--replay FILE' runs
 
 Variables: V=1 shows the commands, W=1 more warnings in the module,
 CC, CFLAGS, CPPFLAGS, LDFLAGS for the library and the tools.

@@ -352,6 +352,28 @@ int model_count_reservations(struct m_actor *actor, struct m_client *client,
 	return n;
 }
 
+int model_count_all(struct model *model, const struct m_actor *actor,
+		    enum model_resource what)
+{
+	struct m_client *client;
+	int n = 0, imports;
+	__u64 bytes;
+
+	for (client = model->clients; client; client = client->next) {
+		struct m_actor *of = model_actor_of(model, client);
+
+		if (client->owner != actor->process || of != actor)
+			continue;
+		if (what == MODEL_HANDLES)
+			n += model_count_handles(client, &imports);
+		else if (what == MODEL_SPANS)
+			n += model_count_spans(of, client);
+		else
+			n += model_count_reservations(of, client, &bytes);
+	}
+	return n;
+}
+
 /* ---- operations on processes and descriptors ---- */
 
 static long model_fork(struct model *model, struct m_actor *actor, __u64 child)

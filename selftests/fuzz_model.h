@@ -120,7 +120,7 @@ struct model {
 	struct m_actor actors[FUZZ_ACTORS];
 	struct m_client *clients;
 	unsigned int next_mm;
-	__u64 limit[4];			/* handles, mappings, reservations, whitelist */
+	__u64 limit[4];		/* handles, mappings, reservations, one whitelist */
 	int slot_handle[FUZZ_HANDLES], slot_token[FUZZ_TOKENS];	/* ids, 0: none */
 	int nr_ids;
 	__u64 number[MODEL_IDS];	/* what the module calls them */
@@ -188,6 +188,10 @@ int model_touch(struct m_actor *actor, __u64 address, bool write,
 bool model_cpu(const struct m_granule *granule, bool write);
 struct m_granule *model_granule(struct m_actor *actor, __u64 address);
 int model_count_mappings(struct m_actor *actor, struct m_client *client, __u64 *bytes);
+/* Of all clients of a process: its limits hold for them together. */
+enum model_resource { MODEL_HANDLES, MODEL_SPANS, MODEL_RESERVATIONS };
+int model_count_all(struct model *model, const struct m_actor *actor,
+		    enum model_resource what);
 int model_count_spans(struct m_actor *actor, struct m_client *client);
 int model_count_reservations(struct m_actor *actor, struct m_client *client,
 			     __u64 *bytes);

@@ -84,12 +84,13 @@ long m_handle_add(struct m_call *call, struct m_memory *memory, int device,
 {
 	struct m_client *client = call->client;
 	struct m_handle *handle = client->handles;
-	int owner = memory->device->id, imports;
+	int owner = memory->device->id;
 	bool enables;
 
 	while (handle && (handle->memory != memory || handle->device != device))
 		handle = handle->next;
-	if (!handle && model_count_handles(client, &imports) >= (int)call->model->limit[0])
+	if (!handle && model_count_all(call->model, call->actor, MODEL_HANDLES) >=
+		       (int)call->model->limit[0])
 		return -EMFILE;
 	if (call->blind)
 		return -EFAULT;
@@ -261,7 +262,8 @@ static long m_map_place(struct m_call *call, __u64 address, __u64 length, int de
 			return -EEXIST;
 	if ((*where)->device >= 0 && (*where)->device != device)
 		return -EXDEV;
-	if (model_count_spans(call->actor, call->client) >= (int)call->model->limit[1])
+	if (model_count_all(call->model, call->actor, MODEL_SPANS) >=
+	    (int)call->model->limit[1])
 		return -EMFILE;
 	return 0;
 }
@@ -393,6 +395,16 @@ static bool m_reachable(struct m_call *call, const struct m_change *change,
 	return true;
 }
 
+/* Is there a span with that address inside, which would become two? */
+static int m_cuts(struct m_call *call, __u64 address)
+{
+	struct m_granule *after = model_granule(call->actor, address), *before = after - 1;
+
+	return after && m_mapping(call, address) && before->mapping == after->mapping &&
+	       address != FUZZ_WINDOW && before->read == after->read &&
+	       before->write == after->write;
+}
+
 long m_set_access(struct m_call *call, struct npumem_set_access *arg)
 {
 	struct m_change change = { 0 };
@@ -430,7 +442,9 @@ long m_set_access(struct m_call *call, struct npumem_set_access *arg)
 	}
 	if (!changes)
 		return 0;
-	if (model_count_spans(call->actor, call->client) + 2 > (int)call->model->limit[1])
+	if (model_count_all(call->model, call->actor, MODEL_SPANS) +
+	    m_cuts(call, arg->address) + m_cuts(call, last + 1) >
+	    (int)call->model->limit[1])
 		return -EMFILE;
 	for (at = arg->address; at < last; at += NPUMEM_GRANULE) {
 		struct m_granule *granule = model_granule(call->actor, at);

@@ -134,9 +134,9 @@ long m_whitelist_add(struct m_call *call, struct npumem_whitelist_add *arg)
 	}
 	if (!added)
 		return -ESRCH;
-	if (share->count + nr_fresh > limit)
+	if (nr_fresh && share->count + nr_fresh > limit)
 		m_prune(share);
-	if (share->count + nr_fresh > limit)
+	if (nr_fresh && share->count + nr_fresh > limit)
 		return -ENOSPC;
 	if (share->count + nr_fresh > MODEL_LISTED)
 		return MODEL_SKIP;

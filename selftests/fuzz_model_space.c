@@ -51,7 +51,6 @@ long model_mmap(struct model *model, const struct fuzz_op *op,
 	int first, count, i, how = request->a[MMAP_HOW] % 3;
 	bool good = model_usable(model, op->actor, op->fd) && how != MMAP_PRIVATE &&
 		    !request->a[MMAP_OFFSET];
-	__u64 bytes;
 
 	if (!client)
 		return -EBADF;
@@ -88,7 +87,7 @@ long model_mmap(struct model *model, const struct fuzz_op *op,
 			return -EACCES;
 		if (!good)
 			return -EINVAL;
-		if (model_count_reservations(actor, client, &bytes) >= (int)model->limit[2])
+		if (model_count_all(model, actor, MODEL_RESERVATIONS) >= (int)model->limit[2])
 			return -EMFILE;
 	}
 	reservation = model_new(sizeof(*reservation));

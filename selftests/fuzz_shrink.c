@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Delta debugging: leave a part out, and keep it out if the rest fails as well. Parts
+ * First what is likely not to matter goes, all at once. Then delta debugging: leave a part out, and keep it out if the rest fails as well. Parts
  * are halves first and single operations last. As operands are symbolic, what is left
  * means what it meant; the model foretells each list anew.
  */
@@ -53,6 +53,72 @@ static bool shrink_without(struct shrinking *s, int first, int last)
 	return true;
 }
 
+/* Only those that are kept, if that fails as well. */
+static bool shrink_to(struct shrinking *s, const bool *keep)
+{
+	static struct fuzz_op rest[FUZZ_OPS];
+	int n = 0, i;
+
+	for (i = 0; i < s->n; i++)
+		if (keep[i])
+			rest[n++] = s->ops[i];
+	if (n == s->n || !shrink_fails(s, rest, n))
+		return false;
+	memcpy(s->ops, rest, n * sizeof(*rest));
+	s->n = s->failure.op + 1 < n ? s->failure.op + 1 : n;
+	return true;
+}
+
+/* What only looks, and what is refused anyway, as the model has it. */
+static void shrink_idle(struct shrinking *s)
+{
+	static struct actor_request request;
+	static struct model_expect expect;
+	struct model *model = model_new(sizeof(*model));
+	bool keep[FUZZ_OPS];
+	int i, actor, pid = 100000;
+
+	model_init(model, s->machine);
+	for (i = 0; i < s->n; i++) {
+		model_apply(model, &s->ops[i], &request, &expect);
+		for (actor = 0; actor < FUZZ_ACTORS; actor++)
+			if (model->actors[actor].process && !model->actors[actor].process->pid)
+				model->actors[actor].process->pid = ++pid;
+		keep[i] = expect.ret == 0 || i == s->failure.op;
+	}
+	model_free(model);
+	shrink_to(s, keep);
+	for (i = 0; i < s->n; i++) {
+		switch (s->ops[i].kind) {
+		case 0: case 1: case 4: case 8: case 9: case 14: case 17: case 18: case 19:
+		case FUZZ_READ: case FUZZ_SWEEP: case FUZZ_SPLICE: case FUZZ_SPY:
+			keep[i] = i == s->failure.op;
+			break;
+		default:
+			keep[i] = true;
+		}
+	}
+	shrink_to(s, keep);
+}
+
+/* All of one actor, and all of one kind. */
+static void shrink_groups(struct shrinking *s)
+{
+	bool keep[FUZZ_OPS];
+	int group, i;
+
+	for (group = 0; group < FUZZ_ACTORS && shrink_now() < s->end; group++) {
+		for (i = 0; i < s->n; i++)
+			keep[i] = s->ops[i].actor != group;
+		shrink_to(s, keep);
+	}
+	for (group = 0; group < FUZZ_KINDS && shrink_now() < s->end; group++) {
+		for (i = 0; i < s->n; i++)
+			keep[i] = s->ops[i].kind != group;
+		shrink_to(s, keep);
+	}
+}
+
 static void shrink_twist(struct shrinking *s, int index)
 {
 	unsigned char twist = s->ops[index].twist;
@@ -76,6 +142,8 @@ int fuzz_shrink(struct fuzz_shared *shared, const struct model_machine *machine,
 
 	if (s.failure.op + 1 < n)
 		s.n = s.failure.op + 1;
+	shrink_idle(&s);
+	shrink_groups(&s);
 	part = s.n / 2;
 	while (part && shrink_now() < s.end) {
 		shorter = false;

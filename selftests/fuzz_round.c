@@ -350,6 +350,23 @@ int round_wait(pid_t pid, int seconds)
 	return got == pid ? status : -1;
 }
 
+/* Actors are killed with their director, and ours then: nothing is to be left of them. */
+static bool round_reap(int seconds)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	long left = seconds * 1000L;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG | __WALL)) >= 0) {
+		if (pid)
+			continue;
+		if (!left--)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 bool round_run(struct fuzz_shared *shared, const struct model_machine *machine,
 	       const struct fuzz_op *ops, int n, bool count)
 {
@@ -360,6 +377,7 @@ bool round_run(struct fuzz_shared *shared, const struct model_machine *machine,
 	int status;
 
 	memset(&shared->failure, 0, sizeof(shared->failure));
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	/* What others use may change between rounds, and so may what was leaked. */
 	reason = round_machine(&now);
 	now.unbinds = machine->unbinds;
@@ -381,9 +399,12 @@ bool round_run(struct fuzz_shared *shared, const struct model_machine *machine,
 		shared->failure.op = n;
 		shared->failure.failed = true;
 	}
-	/* Actors end with their director; those that it had not reaped are ours now. */
-	while (waitpid(-1, NULL, __WALL) > 0)
-		;
+	if (!round_reap(ACTOR_PATIENCE_MS / 1000) && !shared->failure.failed) {
+		snprintf(shared->failure.text, sizeof(shared->failure.text),
+			 "an actor that was killed does not end");
+		shared->failure.op = n;
+		shared->failure.failed = true;
+	}
 	round_restore(machine);
 	if (!count)
 		shared->counts = before;

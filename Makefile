@@ -151,11 +151,13 @@ check check-all: check%:
 # seed of the round under way is in build/fuzz/seed should the machine not survive it.
 SECONDS ?= 3600
 fuzz: override KERNEL := $(fuzz_kernel)
+fuzz: export MEM ?= 3G
 fuzz:
 	@{ tools/packages install build vm check $(call packages_for,$(fuzz_kernel)) && \
 		mkdir -p build/fuzz && $(MAKE) lib modules KERNELS='$(KERNEL)' && \
 		$(MAKE) -C selftests $(silent) '$(CURDIR)/build/selftests/fuzz_abi'; } </dev/null >&2
-	@tools/vm/vm run --kernel '$(KERNEL)' --timeout 0 --append init_on_alloc=0 -- \
+	@tools/vm/vm run --kernel '$(KERNEL)' --timeout 0 --append init_on_alloc=0 \
+		--devices 3 --params virtual=4 -- \
 		build/selftests/fuzz_abi --seconds $(SECONDS) --state build/fuzz/seed \
 		$(if $(SEED),--seed $(SEED)) $(FUZZ)
 

@@ -119,7 +119,7 @@ static void answer(const struct command *command, bool compat, union argument *a
 
 TEST_F_TIMEOUT(compat, every_command_answers_alike, 240)
 {
-	const __u32 sizes[] = { 0, 3, 8, 4096, 4097, ~0U };
+	const __u32 sizes[] = { 0, 8, 4096 };
 	unsigned int i, j, n = 0;
 
 	for (i = 0; i < COMMAND_COUNT; i++) {

@@ -135,7 +135,7 @@ TEST_F_TIMEOUT(pages, stale_addresses_never_show_the_next_owners_secret, 300)
 	struct call secrets = { .function = do_keep_secrets };
 	struct call peek = {
 		.function = do_give_back_and_peek,
-		.argument = { npumem_rounds(40) },
+		.argument = { npumem_rounds(20) },
 	};
 
 	secrets.argument[0] = to_u64(self->stop);

@@ -183,7 +183,7 @@ TEST_F_TIMEOUT(poison, memory_that_failed_is_not_handed_out_again, 240)
 	EXPECT_EQ(0, flags_of(chunk) & FLAG_FREE);
 	ASSERT_EQ(0, client_start(&next));
 	ASSERT_EQ(0, process_do(&next, do_enter, 1));
-	pieces = process_do(&next, do_alloc_all, 64);
+	pieces = process_do(&next, do_alloc_all, 32);
 	ASSERT_LT(0, pieces);
 	EXPECT_NE(0, chunk_of_group(self->others));
 	EXPECT_FALSE(belongs_to(chunk, self->others));

@@ -177,12 +177,26 @@ static bool is_mapped(const struct m_granule *granule, int index)
 	return granule->mapping;
 }
 
+/* Where a store must be refused, but not a load. */
+static bool is_readable(const struct m_granule *granule, int index)
+{
+	(void)index;
+	return model_cpu(granule, false) && !model_cpu(granule, true);
+}
+
 static __u64 pick_at(struct generator *g, const struct fuzz_op *op,
 		     bool (*want)(const struct m_granule *granule, int index))
 {
 	int index = chance(g, 92) ? pick_granule(g, op, want) : -1;
 
 	return index < 0 ? wild_at(g) : index * G;
+}
+
+/* Is there anything in the window of the kind that @want tells? */
+static bool has(struct generator *g, const struct fuzz_op *op,
+		bool (*want)(const struct m_granule *granule, int index))
+{
+	return pick_granule(g, op, want) >= 0;
 }
 
 static __u64 pick_offset(struct generator *g)
@@ -392,6 +406,8 @@ static void fill_other(struct generator *g, struct fuzz_op *op)
 	case FUZZ_SPLICE:
 		v[0] = pick_at(g, op, is_mapped) + pick_offset(g);
 		v[1] = op->kind == FUZZ_WRITE ? ++g->word : 0;
+		if (op->kind == FUZZ_WRITE && chance(g, 35) && has(g, op, is_readable))
+			v[0] = pick_at(g, op, is_readable) + pick_offset(g);
 		break;
 	case FUZZ_SWEEP: v[0] = pick_offset(g); break;
 	case FUZZ_SPY:
@@ -433,13 +449,6 @@ static bool put(struct generator *g, const struct fuzz_op *op)
 			process->pid = ++g->pid;
 	}
 	return true;
-}
-
-/* Is there anything in the window of the kind that @want tells? */
-static bool has(struct generator *g, const struct fuzz_op *op,
-		bool (*want)(const struct m_granule *granule, int index))
-{
-	return pick_granule(g, op, want) >= 0;
 }
 
 /* Mostly, what a call needs to get far is made before it is made. */

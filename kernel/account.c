@@ -102,9 +102,17 @@ static void npumem_account_put(struct npumem_account *account)
 {
 	unsigned int resource;
 
-	/* Those in the table have references: it goes with the last one. */
-	if (!refcount_dec_and_lock(&account->ref, &npumem_accounts_lock))
+	/*
+	 * Those in the table have references: it goes with the last one. This
+	 * is refcount_dec_and_lock(), which sparse cannot follow.
+	 */
+	if (refcount_dec_not_one(&account->ref))
 		return;
+	spin_lock(&npumem_accounts_lock);
+	if (!refcount_dec_and_test(&account->ref)) {
+		spin_unlock(&npumem_accounts_lock);
+		return;
+	}
 	hash_del(&account->node);
 	spin_unlock(&npumem_accounts_lock);
 	for (resource = 0; resource < NPUMEM_RESOURCES; resource++)

@@ -106,8 +106,6 @@ TEST_F_TIMEOUT(pressure, is_ENOMEM_soon_and_without_the_oom_killer, 240)
 	EXPECT_EQ(0, client_check(&self->process, at, 8 * MIB, 5));
 	EXPECT_EQ(0, client_unmap(&self->process, at));
 	EXPECT_EQ(0, client_free(&self->process, handle));
-	EXPECT_EQ(0, client_alloc(&self->process, 0, G, &handle));
-	EXPECT_EQ(0, client_free(&self->process, handle));
 	ASSERT_EQ(0, process_kill(&self->process));
 	EXPECT_TRUE(watch_used_becomes(&self->watch, 0, 0));
 

@@ -53,6 +53,22 @@ static __u64 attribute(unsigned int device, const char *name)
 	return n > 1 && text[n - 1] == '\n' ? strtoull(text, NULL, 10) : ~0ULL;
 }
 
+static bool text_is(unsigned int device, const char *name, const char *expected)
+{
+	char path[128], text[64] = "";
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path),
+		 "/sys/bus/platform/devices/npumem.%u/%s", device, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 && !strcmp(text, expected);
+}
+
 FIXTURE(device) {
 	int fd;
 	__u64 used[2];
@@ -112,7 +128,7 @@ TEST_F(device, attributes_agree_with_the_ioctl)
 		EXPECT_LE(-1, info.numa_node);
 	}
 	EXPECT_EQ(self->used[1] + 2 * G, attribute(1, "used"));
-	EXPECT_EQ(0, access("/sys/bus/platform/devices/npumem.1/pool", R_OK));
+	EXPECT_TRUE(text_is(1, "pool", "system-ram\n"));
 	EXPECT_NE(0, access("/sys/bus/platform/devices/npumem.32", F_OK));
 }
 
@@ -155,6 +171,9 @@ TEST_F(device, calls_after_unbind)
 	ASSERT_EQ(0, unbind());
 	/* The number was one of a device, and may be again. */
 	EXPECT_EQ(-ENODEV, npumem_alloc(self->fd, 1, G, NULL));
+	/* The links of a device need both of them. */
+	EXPECT_EQ(-ENODEV, npumem_peer_enable(self->fd, 0, 1));
+	EXPECT_EQ(-ENODEV, npumem_peer_enable(self->fd, 1, 0));
 	error = npumem_device_info(self->fd, 1, &device);
 	EXPECT_TRUE(error == -ENODEV || error == -ENXIO);
 	ASSERT_EQ(0, npumem_query(self->fd, &query));

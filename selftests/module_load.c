@@ -89,7 +89,8 @@ TEST_F(module, bad_parameters_are_refused)
 		"devices=x", "capacity=x", "capacity=0", "capacity=1",
 		"capacity=1G,x", "capacity=1M,1G", "pmd_entries=7",
 		"host_capacity=x", "host_capacity=1M", "host_capacity=0",
-		"host_capacity=8E" };
+		"host_capacity=8E", "numa_node=-2", "numa_node=0,100000",
+		"devices=1 numa_node=9" };
 	unsigned int i;
 
 	ASSERT_EQ(0, unload());

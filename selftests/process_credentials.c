@@ -122,7 +122,7 @@ TEST_F_TIMEOUT(credentials, nothing_tells_a_token_not_even_to_root, 180)
 	static const char tracing[] = "/sys/kernel/tracing/events/npumem/enable";
 	int trace = open(tracing, O_WRONLY | O_CLOEXEC);
 	char hex[32], decimal[32];
-	__u64 handle, token, theirs;
+	__u64 handle, token, theirs, at;
 
 	if (trace >= 0)
 		ASSERT_EQ(1, write(trace, "1", 1));
@@ -132,6 +132,8 @@ TEST_F_TIMEOUT(credentials, nothing_tells_a_token_not_even_to_root, 180)
 	EXPECT_EQ(-EPERM, client_import(&self->process, token, 0, &theirs));
 	EXPECT_EQ(0, client_allow(&self->exporter, token, self->process.pid));
 	EXPECT_EQ(0, client_import(&self->process, token, 0, &theirs));
+	EXPECT_EQ(0, client_map(&self->process, theirs, G, &at));
+	EXPECT_EQ(0, client_unmap(&self->process, at));
 	snprintf(hex, sizeof(hex), "%llx", token);
 	snprintf(decimal, sizeof(decimal), "%llu", token);
 	EXPECT_EQ(0, lines_with("/sys/kernel/debug/npumem/clients", hex));

@@ -22,12 +22,18 @@ FIXTURE(wait)
 FIXTURE_VARIANT(wait)
 {
 	bool whitelist;
+	bool unexport;		/* is what waits */
 };
 
 /* EXPORT holds share_lock until its caller has been told. */
 FIXTURE_VARIANT_ADD(wait, for_export)
 {
 	.whitelist = false,
+};
+
+FIXTURE_VARIANT_ADD(wait, for_export_to_end_it)
+{
+	.unexport = true,
 };
 
 /* WHITELIST_ADD holds the share's own lock. */
@@ -41,10 +47,11 @@ FIXTURE_VARIANT_ADD(wait, for_whitelist)
 static union {
 	struct npumem_export export;
 	struct npumem_whitelist_add add;
+	struct npumem_unexport unexport;
 	char page[65536];
 } *stuck, fluid;
 static __s32 pids[1];
-static unsigned long command;
+static unsigned long command, waiting;
 
 /* An argument that can be read, and not be written until somebody allows it. */
 static long do_protect(__u64 *a)
@@ -74,6 +81,13 @@ static long do_protect(__u64 *a)
 		};
 	}
 	memcpy(&fluid, stuck, sizeof(fluid));
+	waiting = command;
+	if (a[3]) {
+		waiting = NPUMEM_UNEXPORT;
+		fluid.unexport = (struct npumem_unexport) {
+			.size = sizeof(fluid.unexport), .token = a[1],
+		};
+	}
 	reg.range.start = protect.range.start = to_u64(stuck);
 	reg.range.len = protect.range.len = sizeof(*stuck);
 	if (ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg) ||
@@ -84,7 +98,7 @@ static long do_protect(__u64 *a)
 
 static void *call_with(void *argument)
 {
-	npumem_call(client_fd, command, argument);
+	npumem_call(client_fd, argument == stuck ? command : waiting, argument);
 	return NULL;
 }
 
@@ -144,7 +158,7 @@ FIXTURE_SETUP(wait)
 	ASSERT_EQ(0, client_start(&self->importer));
 	ASSERT_EQ(0, client_allow(&self->holder, self->token, self->importer.pid));
 	ret = process_do(&self->holder, do_protect, self->handle, self->token,
-			 variant->whitelist);
+			 variant->whitelist, variant->unexport);
 	if (ret == -ENOSYS || ret == -EINVAL)
 		SKIP(return, "this kernel's userfaultfd protects no pages from writing");
 	ASSERT_EQ(0, ret);

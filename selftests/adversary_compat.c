@@ -35,6 +35,8 @@ static int compat_mmap(unsigned long address, unsigned long length, int prot, in
 	return ret;
 }
 #else
+#define MAP_32BIT	0	/* all tests are skipped */
+
 static int compat_call(int fd, unsigned long number, void *argument)
 {
 	(void)fd, (void)number, (void)argument;

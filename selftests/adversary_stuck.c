@@ -8,8 +8,9 @@
 
 #include "kselftest_harness.h"
 
-#include <linux/userfaultfd.h>
 #include <pthread.h>
+
+#include "npumem_userfaultfd.h"
 
 #define CLIENTS		"/sys/kernel/debug/npumem/clients"
 
@@ -39,54 +40,6 @@ FIXTURE_SETUP(stuck)
 FIXTURE_TEARDOWN(stuck)
 {
 	EXPECT_TRUE(watch_end(&self->watch));
-}
-
-/* A page that nobody brings, or, of kind WP, one that can be read and not written. */
-struct trap {
-	int fd;
-	char *page;
-};
-
-static int trap_make(struct trap *trap, int mode)
-{
-	struct uffdio_api api = {
-		.api = UFFD_API,
-		.features = mode == UFFDIO_REGISTER_MODE_WP ?
-			    UFFD_FEATURE_PAGEFAULT_FLAG_WP : 0,
-	};
-	struct uffdio_register reg = { .range.len = page_bytes(), .mode = mode };
-
-	trap->fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (trap->fd < 0)
-		return -errno;
-	trap->page = mmap(NULL, page_bytes(), PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	reg.range.start = to_u64(trap->page);
-	if (ioctl(trap->fd, UFFDIO_API, &api) || ioctl(trap->fd, UFFDIO_REGISTER, &reg))
-		return -errno;
-	return 0;
-}
-
-/* From now on a store into the page waits. */
-static int trap_arm(struct trap *trap)
-{
-	struct uffdio_writeprotect protect = {
-		.range = { .start = to_u64(trap->page), .len = page_bytes() },
-		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
-
-	return ioctl(trap->fd, UFFDIO_WRITEPROTECT, &protect) ? -errno : 0;
-}
-
-/* Somebody is in it. It is read, and not answered. */
-static bool trap_has_caught(struct trap *trap)
-{
-	struct pollfd p = { .fd = trap->fd, .events = POLLIN };
-	struct uffd_msg message;
-
-	return poll(&p, 1, PROCESS_PATIENCE_MS) == 1 &&
-	       read(trap->fd, &message, sizeof(message)) == sizeof(message) &&
-	       message.event == UFFD_EVENT_PAGEFAULT;
 }
 
 struct stuck_call {
@@ -123,7 +76,7 @@ static long do_stick_at_answers(__u64 *a)
 	struct trap trap;
 	long ret;
 
-	ret = trap_make(&trap, UFFDIO_REGISTER_MODE_WP);
+	ret = trap_make(&trap, page_bytes(), UFFDIO_REGISTER_MODE_WP);
 	if (ret)
 		return ret;
 	export = (void *)trap.page;
@@ -131,7 +84,7 @@ static long do_stick_at_answers(__u64 *a)
 		.size = sizeof(*export), .flags = NPUMEM_EXPORT_KEY, .handle = a[0],
 	};
 	ret = trap_arm(&trap) ?: stick(NPUMEM_EXPORT, export, &trap);
-	ret = ret ?: trap_make(&trap, UFFDIO_REGISTER_MODE_WP);
+	ret = ret ?: trap_make(&trap, page_bytes(), UFFDIO_REGISTER_MODE_WP);
 	add = (void *)trap.page;
 	self = getpid();
 	if (!ret)
@@ -139,7 +92,7 @@ static long do_stick_at_answers(__u64 *a)
 			.size = sizeof(*add), .count = 1, .token = a[1], .pids = to_u64(&self),
 		};
 	ret = ret ?: trap_arm(&trap) ?: stick(NPUMEM_WHITELIST_ADD, add, &trap);
-	ret = ret ?: trap_make(&trap, UFFDIO_REGISTER_MODE_WP);
+	ret = ret ?: trap_make(&trap, page_bytes(), UFFDIO_REGISTER_MODE_WP);
 	alloc = (void *)trap.page;
 	if (!ret)
 		*alloc = (struct npumem_alloc) {
@@ -163,7 +116,7 @@ static long do_stick_at_arguments(__u64 *a)
 	int i;
 
 	for (i = 0; i < 6 && !ret; i++)
-		ret = trap_make(&trap[i], UFFDIO_REGISTER_MODE_MISSING);
+		ret = trap_make(&trap[i], page_bytes(), UFFDIO_REGISTER_MODE_MISSING);
 	if (ret)
 		return ret;
 	add.token = a[1];
@@ -186,7 +139,7 @@ static long do_stick_at_a_copy(__u64 *a)
 {
 	static struct npumem_copy out = { .size = sizeof(out), .length = 64 };
 	struct trap trap;
-	long ret = trap_make(&trap, UFFDIO_REGISTER_MODE_MISSING);
+	long ret = trap_make(&trap, page_bytes(), UFFDIO_REGISTER_MODE_MISSING);
 
 	out.source = a[0];
 	out.destination = to_u64(trap.page);

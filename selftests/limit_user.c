@@ -73,6 +73,7 @@ TEST_F_TIMEOUT(user, has_a_limit_in_all_processes_together, 120)
 	EXPECT_EQ(0, take(&self->anna[0], r, 1));
 	EXPECT_EQ(0, take(&self->anna[1], r, 0));
 	text = accounts_text();
+	ASSERT_NE('\0', text[0]);
 	for (i = 0; i < 2; i++) {
 		EXPECT_EQ(-EDQUOT, take(&self->anna[i], r, 0));
 		EXPECT_EQ(-EDQUOT, take(&self->anna[i], r, 1));

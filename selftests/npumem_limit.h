@@ -74,19 +74,28 @@ static MAYBE_UNUSED long account(const char *kind, unsigned int id, const char *
 	return value;
 }
 
-/* All that they say, for comparison. */
+/* Is it all there? Who has no client any more keeps an account for a grace period. */
+static inline bool accounts_settled(char *text, size_t size)
+{
+	int fd = open(ACCOUNTS, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 0, got;
+
+	while (fd >= 0 && (got = read(fd, text + n, size - 1 - n)) > 0)
+		n += got;
+	text[n] = '\0';
+	close(fd);
+	return n && !strstr(text, " clients 0 ");
+}
+
+/* All that they say, for comparison with another time. Empty: they do not settle. */
 static MAYBE_UNUSED char *accounts_text(void)
 {
 	static char texts[2][16384];
 	static int which;
 	char *text = texts[which ^= 1];
-	int fd = open(ACCOUNTS, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 0, got;
 
-	while (fd >= 0 && (got = read(fd, text + n, sizeof(texts[0]) - 1 - n)) > 0)
-		n += got;
-	text[n] = '\0';
-	close(fd);
+	if (!becomes_true(accounts_settled(text, sizeof(texts[0]))))
+		text[0] = '\0';
 	return text;
 }
 

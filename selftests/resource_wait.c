@@ -5,10 +5,8 @@
  */
 #include <dirent.h>
 #include <pthread.h>
-#include <linux/userfaultfd.h>
-#include <sys/ioctl.h>
 
-#include "npumem_client.h"
+#include "npumem_userfaultfd.h"
 
 #include "kselftest_harness.h"
 
@@ -56,15 +54,12 @@ static unsigned long command, waiting;
 /* An argument that can be read, and not be written until somebody allows it. */
 static long do_protect(__u64 *a)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_WP };
-	struct uffdio_writeprotect protect = { .mode = UFFDIO_WRITEPROTECT_MODE_WP };
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct trap trap;
+	int ret = trap_make(&trap, sizeof(*stuck), UFFDIO_REGISTER_MODE_WP);
 
-	stuck = mmap(NULL, sizeof(*stuck), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (uffd < 0 || stuck == MAP_FAILED)
-		return -errno;
+	if (ret)
+		return ret;
+	stuck = (void *)trap.page;
 	memset(stuck, 0, sizeof(*stuck));
 	pids[0] = getpid();
 	if (a[2]) {
@@ -88,12 +83,7 @@ static long do_protect(__u64 *a)
 			.size = sizeof(fluid.unexport), .token = a[1],
 		};
 	}
-	reg.range.start = protect.range.start = to_u64(stuck);
-	reg.range.len = protect.range.len = sizeof(*stuck);
-	if (ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg) ||
-	    ioctl(uffd, UFFDIO_WRITEPROTECT, &protect))
-		return -errno;
-	return 0;
+	return trap_arm(&trap);
 }
 
 static void *call_with(void *argument)

@@ -700,10 +700,10 @@ static void *import_and_close(void *argument)
 {
 	struct worker *worker = argument;
 	void *p, *q;
-	int i;
+	int i, rounds = repeats(ROUNDS);
 
 	worker->failures += aclrtSetDevice(0) != OK;
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < rounds; i++) {
 		worker->failures += aclrtIpcMemImportByKey(&p, shared_key->text, 0) != OK;
 		worker->failures += pattern_check(p, 4096, SEED) != -1;
 		worker->failures += aclrtIpcMemImportByKey(&q, shared_key->text, 0) != OK;
@@ -742,9 +742,9 @@ static void *import_under_resets(void *argument)
 	struct worker *worker = argument;
 	aclError error;
 	void *p;
-	int i;
+	int i, rounds = repeats(ROUNDS);
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < rounds; i++) {
 		worker->failures += aclrtSetDevice(0) != OK;
 		if (worker->resets) {
 			aclrtResetDeviceForce(0);

@@ -406,10 +406,10 @@ static void *work(void *argument)
 {
 	struct worker *worker = argument;
 	unsigned char *p[4];
-	int i, k;
+	int i, k, rounds = repeats(ROUNDS);
 
 	worker->failures += aclrtSetDevice(0) != OK;
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < rounds; i++) {
 		for (k = 0; k < 4; k++) {
 			worker->failures += aclrtMalloc((void **)&p[k], 2 * MIB, FIRST) != OK;
 			worker->failures += bytes_differ(p[k], 4096, 0) != -1;
@@ -445,9 +445,9 @@ static void *work_under_resets(void *argument)
 	struct worker *worker = argument;
 	aclError error;
 	void *p;
-	int i;
+	int i, rounds = repeats(ROUNDS);
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < rounds; i++) {
 		if (worker->resets) {
 			aclrtSetDevice(0);
 			aclrtResetDeviceForce(0);

@@ -59,7 +59,7 @@ static int run_workers(struct worker *workers, void *(*function)(void *), int ro
 
 	for (i = 0; i < THREADS; i++) {
 		workers[i] = (struct worker){
-			.number = i, .rounds = rounds, .seed = seed + i, .data = data,
+			.number = i, .rounds = repeats(rounds), .seed = seed + i, .data = data,
 		};
 		if (pthread_create(&workers[i].thread, NULL, function, &workers[i]))
 			return -1;

@@ -11,6 +11,20 @@
 #include <linux/capability.h>
 #include <sys/syscall.h>
 
+/* ---- how often ---- */
+
+/*
+ * @n rounds; a part of them if the environment says how many times slower this kernel
+ * is (NPUMEM_SLOW=4) than those on which all are run.
+ */
+static MAYBE_UNUSED int repeats(int n)
+{
+	const char *text = getenv("NPUMEM_SLOW");
+	int slow = text ? atoi(text) : 1;
+
+	return slow > 1 && slow < n ? n / slow : n;
+}
+
 /* ---- the kernel's pages ---- */
 
 static inline __u64 page_bytes(void)

@@ -134,12 +134,12 @@ static long start_worker(struct process *process, __u64 *state)
 	return ret ? ret : process_begin(process, &call);
 }
 
-/* WORKERS * ROUNDS kills: 105 processes die at points of no one's choosing. */
+/* WORKERS * ROUNDS kills, or fewer: processes die at points of no one's choosing. */
 TEST_F_TIMEOUT(kill, of_any_process_at_any_point_leaves_nothing_behind, 600)
 {
-	int round, i;
+	int round, i, rounds = repeats(ROUNDS);
 
-	for (round = 0; round < ROUNDS; round++) {
+	for (round = 0; round < rounds; round++) {
 		__u32 steps = board->steps;
 
 		for (i = 0; i < WORKERS; i++)
@@ -160,11 +160,11 @@ TEST_F_TIMEOUT(kill, of_any_process_at_any_point_leaves_nothing_behind, 600)
 
 TEST_F_TIMEOUT(kill, of_one_does_not_disturb_the_others, 300)
 {
-	int i, round;
+	int i, round, rounds = repeats(20);
 
 	for (i = 0; i < WORKERS; i++)
 		ASSERT_EQ(0, start_worker(&self->worker[i], &self->state));
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < rounds; round++) {
 		struct process *victim = &self->worker[round % WORKERS];
 
 		pause_ms(next_random(&self->state) % 20);

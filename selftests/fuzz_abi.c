@@ -262,6 +262,15 @@ static bool parse(int argc, char **argv)
 	return optind == argc;
 }
 
+static void test_chaos(int seconds)
+{
+	bool good;
+
+	tell_seed(1, options.seed, "chaos");
+	good = chaos_run(shared, &machine, options.seed, seconds);
+	result(good, "chaos", NULL);
+}
+
 static int run(void)
 {
 	int seconds = options.seconds;
@@ -270,11 +279,8 @@ static int run(void)
 	printf("# SEED=0x%llx\n", (unsigned long long)options.seed);
 	if (options.predicted)
 		test_predicted(options.chaos ? seconds * 2 / 3 : seconds);
-	if (options.chaos) {
-		tell_seed(1, options.seed, "chaos");
-		result(chaos_run(shared, &machine, options.seed, seconds - seconds * 2 / 3),
-		       "chaos", NULL);
-	}
+	if (options.chaos)
+		test_chaos(seconds - seconds * 2 / 3);
 	if (options.predicted)
 		test_reached();
 	print_table();

@@ -200,8 +200,8 @@ struct race {
 	unsigned long rounds, together;
 };
 
-/* Longer than this is no more a matter of microseconds. */
-#define RACE_LONG_NS	2000000
+/* Longer than this no call takes, on the slowest kernel: the processor was away. */
+#define RACE_LONG_NS	20000000
 
 static inline void *race_shared(size_t size)
 {
@@ -477,7 +477,7 @@ static MAYBE_UNUSED bool race_met(const struct race *race)
 	if (!npumem_many(race->rounds))
 		return true;
 	for (i = 0; i < race->sides && !race->ordered; i++)
-		if (race->side[i].ended < 1 + race->rounds / 500)
+		if (!race->side[i].ended)
 			return false;
 	return race->together >= race->rounds / 100;
 }

@@ -366,10 +366,9 @@ FIXTURE_TEARDOWN(fault)
 	self->race->side[1] = (struct race_side) { .name = #second, .act = act_##second }; \
 } while (0)
 
-/* Both orders, in a run that is long enough. */
-#define SAW_ALL(rounds) do {						\
+/* Both orders, in a run that is long enough; what is gone is touched at the end always. */
+#define SAW_BOTH(rounds) do {						\
 	if (npumem_many(rounds)) {					\
-		EXPECT_LT(0, self->scene->seen_data);			\
 		EXPECT_LT(0, self->scene->seen_signal);			\
 		EXPECT_LT(0, self->scene->seen_both);			\
 	}								\
@@ -381,7 +380,7 @@ TEST_F_TIMEOUT(fault, load_against_unmap, 3000)
 	self->race->prepare = prepare_unmap;
 	self->race->judge = judge_unmap;
 	RACE_RUN(self->race, 8);
-	SAW_ALL(self->scene->round);
+	SAW_BOTH(self->scene->round);
 }
 
 TEST_F_TIMEOUT(fault, store_against_unmap, 3000)
@@ -390,7 +389,7 @@ TEST_F_TIMEOUT(fault, store_against_unmap, 3000)
 	self->race->prepare = prepare_unmap;
 	self->race->judge = judge_unmap;
 	RACE_RUN(self->race, 8);
-	SAW_ALL(self->scene->round);
+	SAW_BOTH(self->scene->round);
 }
 
 TEST_F_TIMEOUT(fault, store_against_reset, 3000)
@@ -399,7 +398,7 @@ TEST_F_TIMEOUT(fault, store_against_reset, 3000)
 	self->race->prepare = prepare_reset;
 	self->race->judge = judge_unmap;
 	RACE_RUN(self->race, 8);
-	SAW_ALL(self->scene->round);
+	SAW_BOTH(self->scene->round);
 }
 
 TEST_F_TIMEOUT(fault, load_against_free, 3000)
@@ -416,7 +415,7 @@ TEST_F_TIMEOUT(fault, load_and_store_against_rights, 3000)
 	self->race->prepare = prepare_access;
 	self->race->judge = judge_access;
 	RACE_RUN(self->race, 8);
-	SAW_ALL(self->scene->round);
+	SAW_BOTH(self->scene->round);
 }
 
 TEST_HARNESS_MAIN

@@ -390,8 +390,8 @@ FIXTURE_TEARDOWN(share)
 /* In a long run the side was successful at times, and refused at others. */
 #define SAW_BOTH(side) do {						\
 	if (npumem_many(self->scene->round)) {				\
-		EXPECT_LT(self->scene->round / 100, self->scene->succeeded[side]); \
-		EXPECT_LT(self->scene->round / 100, self->scene->refused[side]); \
+		EXPECT_LT(0, self->scene->succeeded[side]);		\
+		EXPECT_LT(0, self->scene->refused[side]);		\
 	}								\
 } while (0)
 

@@ -175,10 +175,15 @@ static bool npumem_account_charge(struct npumem_account *account,
 				  enum npumem_resource resource,
 				  unsigned long count, unsigned int limit)
 {
-	if ((unsigned long)atomic_long_add_return(count, &account->used[resource]) <= limit)
-		return true;
-	atomic_long_sub(count, &account->used[resource]);
-	return false;
+	long used = atomic_long_read(&account->used[resource]);
+
+	/* What is refused is never seen by another one. */
+	do {
+		if (used + count > limit)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&account->used[resource], &used,
+					  used + count));
+	return true;
 }
 
 /**
@@ -187,8 +192,8 @@ static bool npumem_account_charge(struct npumem_account *account,
  * @resource: what
  * @count: how many of it
  *
- * While a charge is refused another one at the same moment may be so too,
- * though it would have fitted.
+ * While a charge is refused for the user's sake another one of the process at
+ * the same moment may be refused too, though it would have fitted.
  *
  * Context: any.
  * Return: 0, -EMFILE beyond the limit of a process, -EDQUOT beyond a user's.
@@ -210,6 +215,29 @@ int npumem_charge(const struct npumem_payer *payer,
 		return 0;
 	atomic_long_sub(count, &payer->process->used[resource]);
 	return -EDQUOT;
+}
+
+/**
+ * npumem_charge_fits() - could one more be counted?
+ * @payer: who
+ * @resource: what
+ *
+ * For those who are about to do much before they know whether they may have
+ * what comes out: npumem_charge() is asked all the same.
+ *
+ * Context: any.
+ * Return: 0, or what charging one would have returned.
+ */
+int npumem_charge_fits(const struct npumem_payer *payer,
+		       enum npumem_resource resource)
+{
+	if (atomic_long_read(&payer->process->used[resource]) >=
+	    READ_ONCE(npumem_process_limits[resource]))
+		return -EMFILE;
+	if (!payer->exempt && atomic_long_read(&payer->user->used[resource]) >=
+			      READ_ONCE(npumem_user_limits[resource]))
+		return -EDQUOT;
+	return 0;
 }
 
 /**

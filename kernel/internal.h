@@ -89,6 +89,8 @@ struct npumem_payer npumem_payer_hold(const struct npumem_payer *payer);
 void npumem_payer_put(struct npumem_payer *payer);
 int npumem_charge(const struct npumem_payer *payer,
 		  enum npumem_resource resource, unsigned long count);
+int npumem_charge_fits(const struct npumem_payer *payer,
+		       enum npumem_resource resource);
 void npumem_uncharge(const struct npumem_payer *payer,
 		     enum npumem_resource resource, unsigned long count);
 void npumem_accounts_show(struct seq_file *m);
@@ -275,6 +277,7 @@ void npumem_share_end(struct npumem_share *share);
 
 void npumem_whitelist_init(struct npumem_share *share);
 void npumem_whitelist_destroy(struct npumem_share *share);
+void npumem_whitelist_prune(struct npumem_share *share);
 bool npumem_whitelist_has(struct npumem_share *share, struct pid *tgid);
 bool npumem_pid_alive(struct pid *pid);
 

@@ -144,6 +144,12 @@ int npumem_ioctl_alloc(struct npumem_call *call)
 	device = npumem_place(arg, &nid);
 	if (IS_ERR(device))
 		return PTR_ERR(device);
+	/* Whoever may not have it must not take it from others meanwhile. */
+	ret = npumem_charge_fits(&call->client->payer, NPUMEM_HANDLES);
+	if (ret) {
+		npumem_device_put(device);
+		return ret;
+	}
 	memory = npumem_memory_alloc(device, nid, arg->length,
 				     arg->flags & NPUMEM_ALLOC_1G ?
 				     NPUMEM_GRANULE_1G : NPUMEM_GRANULE);

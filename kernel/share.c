@@ -11,6 +11,7 @@
 #include <linux/rhashtable.h>
 #include <linux/siphash.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "internal.h"
 #include "trace.h"
@@ -49,6 +50,50 @@ static const struct rhashtable_params npumem_shares_params = {
 	.automatic_shrinking = true,
 };
 
+/*
+ * Who was let in and has exited is not to be kept: with its number go, for as
+ * long, its pid namespace and its charge to a cgroup, which are not those of
+ * the one who let it in. No more than a fiftieth of a processor's time is
+ * spent on that.
+ */
+#define NPUMEM_SWEEP_PERIOD	(5 * HZ)
+#define NPUMEM_SWEEP_SHARE	50
+
+static void npumem_shares_sweep(struct work_struct *work);
+static DECLARE_DELAYED_WORK(npumem_sweeper, npumem_shares_sweep);
+
+/* While there are shares it runs again and again. */
+static void npumem_shares_sweep_later(unsigned long delay)
+{
+	if (!delayed_work_pending(&npumem_sweeper))
+		queue_delayed_work(system_unbound_wq, &npumem_sweeper, delay);
+}
+
+static void npumem_shares_sweep(struct work_struct *work)
+{
+	unsigned long start = jiffies;
+	struct rhashtable_iter iter;
+	struct npumem_share *share;
+
+	rhashtable_walk_enter(&npumem_shares, &iter);
+	rhashtable_walk_start(&iter);
+	while ((share = rhashtable_walk_next(&iter))) {
+		/* The table grows: some come twice. Or it goes just now. */
+		if (IS_ERR(share) || !kref_get_unless_zero(&share->ref))
+			continue;
+		rhashtable_walk_stop(&iter);
+		npumem_whitelist_prune(share);
+		npumem_share_put(share);
+		cond_resched();
+		rhashtable_walk_start(&iter);
+	}
+	rhashtable_walk_stop(&iter);
+	rhashtable_walk_exit(&iter);
+	if (atomic_read(&npumem_shares.nelems))
+		npumem_shares_sweep_later(max_t(unsigned long, NPUMEM_SWEEP_PERIOD,
+						(jiffies - start) * NPUMEM_SWEEP_SHARE));
+}
+
 int npumem_shares_init(void)
 {
 	get_random_bytes(&npumem_shares_key, sizeof(npumem_shares_key));
@@ -57,6 +102,7 @@ int npumem_shares_init(void)
 
 void npumem_shares_exit(void)
 {
+	cancel_delayed_work_sync(&npumem_sweeper);
 	WARN_ON(atomic_read(&npumem_shares.nelems));
 	rhashtable_destroy(&npumem_shares);
 }
@@ -203,6 +249,7 @@ npumem_share_begin_locked(struct npumem_client *client,
 		return ERR_PTR(ret);
 	}
 	WRITE_ONCE(memory->share, share);
+	npumem_shares_sweep_later(NPUMEM_SWEEP_PERIOD);
 	return share;
 }
 

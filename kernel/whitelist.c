@@ -98,6 +98,23 @@ static void npumem_whitelist_prune_locked(struct npumem_share *share)
 	}
 }
 
+/**
+ * npumem_whitelist_prune() - drop the entries of processes that have exited
+ * @share: the share
+ *
+ * Not if the whitelist is being added to: that may be for as long as the
+ * caller likes, who keeps his answer from being stored.
+ *
+ * Context: process context, may sleep.
+ */
+void npumem_whitelist_prune(struct npumem_share *share)
+{
+	if (!mutex_trylock(&share->lock))
+		return;
+	npumem_whitelist_prune_locked(share);
+	mutex_unlock(&share->lock);
+}
+
 /* Is a number's slot neither taken nor reserved? */
 static bool npumem_whitelist_vacant_locked(struct npumem_share *share, u32 nr)
 {

@@ -189,6 +189,72 @@ TEST_F_TIMEOUT(file, that_a_child_inherits_is_its_parents, 120)
 	EXPECT_TRUE(becomes_true(account("process", self->other.pid, "clients") == -ENOENT));
 }
 
+/* Nobody asks for it: who has gone is not to be kept for the sake of a list. */
+TEST_F_TIMEOUT(file, entry_of_a_process_that_exited_is_given_back, 120)
+{
+	struct process guest;
+	__u64 handle, token;
+
+	ASSERT_EQ(0, client_alloc(&self->process, 0, G, &handle));
+	ASSERT_EQ(0, client_export(&self->process, handle, 0, &token));
+	ASSERT_EQ(0, process_start(&guest));
+	ASSERT_EQ(0, client_allow(&self->process, token, guest.pid));
+	ASSERT_EQ(0, client_allow(&self->process, token, self->other.pid));
+	EXPECT_EQ(2, account("process", self->process.pid, "entries"));
+	ASSERT_EQ(0, process_kill(&guest));
+	EXPECT_TRUE(becomes_true(account("process", self->process.pid, "entries") == 1));
+	EXPECT_EQ(0, client_import(&self->other, token, 0, &handle));
+}
+
+struct sampler {
+	int fd;
+	bool enough;
+	unsigned long looks;
+	__u64 most;
+};
+
+static void *sample(void *data)
+{
+	struct npumem_device_info info;
+	struct sampler *sampler = data;
+
+	while (!__atomic_load_n(&sampler->enough, __ATOMIC_RELAXED)) {
+		if (npumem_device_info(sampler->fd, 0, &info))
+			break;
+		if (info.used > sampler->most)
+			sampler->most = info.used;
+		sampler->looks++;
+	}
+	return NULL;
+}
+
+static long do_alloc_in_vain(__u64 *a)
+{
+	__u64 handle;
+	long ret = -EMFILE;
+	int i;
+
+	for (i = 0; i < 20 && ret == -EMFILE; i++)
+		ret = npumem_alloc(client_fd, 0, a[0], &handle);
+	return ret;
+}
+
+TEST_F_TIMEOUT(file, that_may_have_no_handle_takes_no_memory_meanwhile, 120)
+{
+	struct sampler sampler = { .fd = npumem_open() };
+	pthread_t thread;
+
+	ASSERT_LE(0, sampler.fd);
+	ASSERT_TRUE(limit_set("handles", 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, sample, &sampler));
+	EXPECT_TRUE(becomes_true(__atomic_load_n(&sampler.looks, __ATOMIC_RELAXED)));
+	EXPECT_EQ(-EMFILE, process_do(&self->process, do_alloc_in_vain, 64 * G));
+	__atomic_store_n(&sampler.enough, true, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, sampler.most);
+	close(sampler.fd);
+}
+
 /* argv: name --open; opens once more, says 0 on stdout and waits. */
 static int role(void)
 {

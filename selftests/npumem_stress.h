@@ -33,7 +33,7 @@ static MAYBE_UNUSED unsigned long npumem_rounds(unsigned long n)
 /* Is this a run so long that what is likely must have happened? */
 static MAYBE_UNUSED bool npumem_many(unsigned long rounds)
 {
-	return rounds >= 500;
+	return rounds >= 200;
 }
 
 /* ---- random numbers ---- */

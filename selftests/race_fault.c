@@ -379,7 +379,7 @@ TEST_F_TIMEOUT(fault, load_against_unmap, 3000)
 	SIDES(load, unmap);
 	self->race->prepare = prepare_unmap;
 	self->race->judge = judge_unmap;
-	RACE_RUN(self->race, 8);
+	RACE_RUN(self->race, 10);
 	SAW_BOTH(self->scene->round);
 }
 
@@ -388,7 +388,7 @@ TEST_F_TIMEOUT(fault, store_against_unmap, 3000)
 	SIDES(store, unmap);
 	self->race->prepare = prepare_unmap;
 	self->race->judge = judge_unmap;
-	RACE_RUN(self->race, 8);
+	RACE_RUN(self->race, 10);
 	SAW_BOTH(self->scene->round);
 }
 
@@ -397,7 +397,7 @@ TEST_F_TIMEOUT(fault, store_against_reset, 3000)
 	SIDES(store, reset);
 	self->race->prepare = prepare_reset;
 	self->race->judge = judge_unmap;
-	RACE_RUN(self->race, 8);
+	RACE_RUN(self->race, 10);
 	SAW_BOTH(self->scene->round);
 }
 
@@ -406,7 +406,7 @@ TEST_F_TIMEOUT(fault, load_against_free, 3000)
 	SIDES(load, free);
 	self->race->prepare = prepare_reset;
 	self->race->judge = judge_free;
-	RACE_RUN(self->race, 8);
+	RACE_RUN(self->race, 10);
 }
 
 TEST_F_TIMEOUT(fault, load_and_store_against_rights, 3000)
@@ -414,7 +414,7 @@ TEST_F_TIMEOUT(fault, load_and_store_against_rights, 3000)
 	SIDES(count, access);
 	self->race->prepare = prepare_access;
 	self->race->judge = judge_access;
-	RACE_RUN(self->race, 8);
+	RACE_RUN(self->race, 10);
 	SAW_BOTH(self->scene->round);
 }
 

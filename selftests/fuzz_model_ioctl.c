@@ -155,6 +155,10 @@ long m_alloc(struct m_call *call, struct npumem_alloc *arg)
 	device = m_place(call, arg, &ret);
 	if (!device)
 		return ret;
+	/* Before any memory is taken. */
+	if (model_count_all(call->model, call->actor, MODEL_HANDLES) >=
+	    (int)call->model->limit[0])
+		return -EMFILE;
 	if (__builtin_add_overflow(arg->length, granule - 1, &length))
 		return -EOVERFLOW;
 	length &= ~(granule - 1);

@@ -31,13 +31,15 @@ struct npumem_side {
 /**
  * struct npumem_piece - device memory at hand
  * @memory: a reference that keeps it
+ * @chunk: that it is in
  * @bytes: where the kernel sees it
  * @offset: of @bytes in @memory
- * @before: bytes of its chunk before @bytes
- * @after: bytes of its chunk from @bytes on
+ * @before: bytes of @chunk before @bytes
+ * @after: bytes of @chunk from @bytes on
  */
 struct npumem_piece {
 	struct npumem_memory *memory;
+	struct page *chunk;
 	void *bytes;
 	u64 offset;
 	unsigned long before;
@@ -126,7 +128,6 @@ static int npumem_piece_get(struct npumem_client *client, u32 device,
 			    struct npumem_piece *piece)
 {
 	struct npumem_span *span;
-	struct page *chunk;
 	int ret = -EADDRNOTAVAIL;
 
 	down_read(&client->map_lock);
@@ -138,12 +139,22 @@ static int npumem_piece_get(struct npumem_client *client, u32 device,
 		piece->offset = address - span->mapping->first;
 		piece->before = piece->offset & ~NPUMEM_CHUNK_MASK;
 		piece->after = NPUMEM_CHUNK_SIZE - piece->before;
-		chunk = piece->memory->chunks[piece->offset >>
-					      NPUMEM_CHUNK_SHIFT];
-		piece->bytes = page_address(chunk) + piece->before;
+		piece->chunk = piece->memory->chunks[piece->offset >>
+						     NPUMEM_CHUNK_SHIFT];
+		piece->bytes = page_address(piece->chunk) + piece->before;
 	}
 	up_read(&client->map_lock);
 	return ret;
+}
+
+/*
+ * Has the hardware failed in any of @n bytes, from @back before the piece on? To
+ * touch those would be the end of the machine, and not of a program.
+ */
+static bool npumem_piece_failed(const struct npumem_piece *piece,
+				unsigned long back, unsigned long n)
+{
+	return npumem_chunk_failed(piece->chunk, piece->before - back, n);
 }
 
 static int npumem_pause(void)
@@ -182,17 +193,21 @@ static int npumem_copy_host(struct npumem_client *client,
 
 	while (done < arg->length && !ret) {
 		struct npumem_piece piece;
-		unsigned long n, left;
+		unsigned long n;
 
 		ret = npumem_piece_get(client, arg->device, to_device,
 				       device + done, &piece);
 		if (ret)
 			return ret;
 		n = min_t(u64, piece.after, arg->length - done);
-		left = npumem_copy_user(piece.bytes, host + done, n, to_device);
+		if (npumem_piece_failed(&piece, 0, n))
+			ret = -EIO;
+		else if (npumem_copy_user(piece.bytes, host + done, n,
+					  to_device))
+			ret = -EFAULT;
 		npumem_memory_put(piece.memory);
-		if (left)
-			return -EFAULT;
+		if (ret)
+			return ret;
 		done += n;
 		ret = npumem_pause();
 	}
@@ -208,7 +223,7 @@ static long npumem_copy_piece(struct npumem_client *client, u32 device,
 			      bool down)
 {
 	struct npumem_piece to, from;
-	unsigned long n;
+	unsigned long n, back;
 	int ret;
 
 	ret = npumem_piece_get(client, device, true, destination - down, &to);
@@ -219,11 +234,16 @@ static long npumem_copy_piece(struct npumem_client *client, u32 device,
 		goto out;
 	if (down) {
 		n = min3((u64)to.before + 1, (u64)from.before + 1, length);
-		memmove(to.bytes + 1 - n, from.bytes + 1 - n, n);
+		back = n - 1;
 	} else {
 		n = min3((u64)to.after, (u64)from.after, length);
-		memmove(to.bytes, from.bytes, n);
+		back = 0;
 	}
+	if (npumem_piece_failed(&to, back, n) ||
+	    npumem_piece_failed(&from, back, n))
+		ret = -EIO;
+	else
+		memmove(to.bytes - back, from.bytes - back, n);
 	npumem_memory_put(from.memory);
 out:
 	npumem_memory_put(to.memory);
@@ -340,8 +360,13 @@ int npumem_ioctl_fill(struct npumem_call *call)
 		if (ret)
 			return ret;
 		n = min_t(u64, piece.after, arg->length - done);
-		memset(piece.bytes, arg->value, n);
+		if (npumem_piece_failed(&piece, 0, n))
+			ret = -EIO;
+		else
+			memset(piece.bytes, arg->value, n);
 		npumem_memory_put(piece.memory);
+		if (ret)
+			return ret;
 		done += n;
 		ret = npumem_pause();
 	}

@@ -170,6 +170,8 @@ void npumem_pool_uncharge(struct npumem_device *device, u64 length);
 bool npumem_pool_can(int nid, unsigned long nr_chunks);
 int npumem_pool_alloc(const struct npumem_device *device, int nid,
 		      struct page **chunks, unsigned long nr_chunks);
+bool npumem_chunk_failed(struct page *chunk, unsigned long offset,
+			 unsigned long length);
 void npumem_pool_free(struct page **chunks, unsigned long nr_chunks);
 
 /*

@@ -105,17 +105,23 @@ err:
 	return ret;
 }
 
-/*
- * Has the hardware failed in any page of the chunk? The page allocator does not
- * ask when it takes back more than one page, nor, since 6.3, when it hands out.
+/**
+ * npumem_chunk_failed() - has the hardware failed in a part of a chunk?
+ * @chunk: the chunk
+ * @offset: bytes before the part
+ * @length: its bytes, at least one
+ *
+ * Context: any.
  */
-static bool npumem_chunk_is_bad(struct page *chunk)
+bool npumem_chunk_failed(struct page *chunk, unsigned long offset,
+			 unsigned long length)
 {
 	unsigned long i;
 
 	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
 		return false;
-	for (i = 0; i < NPUMEM_CHUNK_SIZE / PAGE_SIZE; i++) {
+	for (i = offset >> PAGE_SHIFT;
+	     i <= (offset + length - 1) >> PAGE_SHIFT; i++) {
 		if (PageHWPoison(chunk + i))
 			return true;
 	}
@@ -130,14 +136,16 @@ static bool npumem_chunk_is_bad(struct page *chunk)
  * Drops a reference of each and no more: before 6.12 somebody may have pinned
  * a chunk through its huge entry, and keeps it until he lets go. Not by
  * __free_pages(), which up to 6.2 looks at the page again after that. A chunk
- * that has failed is kept from everybody for good.
+ * that has failed is kept from everybody for good: the page allocator does not
+ * ask when it takes back more than one page, nor, since 6.3, when it hands out.
  *
  * Context: process context, may sleep.
  */
 void npumem_pool_free(struct page **chunks, unsigned long nr_chunks)
 {
 	while (nr_chunks--) {
-		if (!npumem_chunk_is_bad(chunks[nr_chunks]))
+		if (!npumem_chunk_failed(chunks[nr_chunks], 0,
+					 NPUMEM_CHUNK_SIZE))
 			put_page(chunks[nr_chunks]);
 		cond_resched();
 	}

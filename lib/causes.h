@@ -127,6 +127,10 @@
 #define CAUSE_MEMORY_REMOVED \
 	CAUSE(ACL_ERROR_RT_NO_DEVICE, "the device of the memory was removed from its driver", \
 	      "free what is left of the memory; it does not come back with the device")
+#define CAUSE_MEMORY_FAILED \
+	CAUSE(ACL_ERROR_RT_DRV_INTERNAL_ERROR, \
+	      "the hardware has failed in a page of this memory", \
+	      "free the memory and allocate anew: what has failed is not handed out again")
 #define CAUSE_NO_CONTEXT \
 	CAUSE(ACL_ERROR_RT_CONTEXT_NULL, "this thread has no current context", \
 	      "call aclrtSetDevice or aclrtSetCurrentContext in it first")

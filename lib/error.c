@@ -22,6 +22,7 @@ static const struct shim_rule common_rules[] = {
 	{ ENXIO, CAUSE_MEMORY_REMOVED },
 	{ ENODEV, CAUSE_MEMORY_REMOVED },
 	{ ENOMEM, CAUSE_HOST_MEMORY },
+	{ EIO, CAUSE_MEMORY_FAILED },
 	/* All other pointers of the program are read by the library itself. */
 	{ EFAULT, CAUSE_PIDS_UNREADABLE },
 	{ EOPNOTSUPP, CAUSE_UNSUPPORTED },

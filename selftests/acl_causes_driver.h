@@ -161,6 +161,7 @@ PROVOKE(NOT_OURS)
 UNPROVOKED(VERSION, "needs a module of another major version, and there is none");
 UNPROVOKED(REQUEST_MALFORMED, "needs a module with other structs of the same version");
 UNPROVOKED(UNSUPPORTED, "needs a module that is older than host memory");
+UNPROVOKED(MEMORY_FAILED, "needs a page that fails: adversary_poison asks the driver");
 
 /* The library's descriptor, and what was inherited of the test's. */
 static bool replace_descriptors(int by)

@@ -48,6 +48,30 @@ static long do_poison(__u64 *a)
 	return madvise(to_ptr(a[0]), page_bytes(), MADV_HWPOISON) ? -errno : 0;
 }
 
+/* What the driver does in the caller's name with the failed page, or beside it. */
+static long do_copies(__u64 *a)
+{
+	char *failed = to_ptr(a[0]);
+	size_t page = page_bytes();
+	char *bytes = malloc(page);
+	long good = 0;
+
+	memset(bytes, 0x5a, page);
+	good |= (npumem_copy(client_fd, 0, bytes, failed, page) == -EIO) << 0;
+	good |= (bytes[0] == 0x5a && bytes[page - 1] == 0x5a) << 1;
+	good |= (npumem_copy(client_fd, 0, failed + page - 1, bytes, 1) == -EIO) << 2;
+	good |= (npumem_fill(client_fd, 0, failed - 1, 2, 1) == -EIO) << 3;
+	good |= (npumem_copy(client_fd, 0, failed + page, failed - page, 2 * page) == -EIO) << 4;
+	good |= (npumem_copy(client_fd, 0, failed, failed + page, page) == -EIO) << 5;
+	/* Downwards, from the end that is all right to where it is not. */
+	good |= (npumem_copy(client_fd, 0, failed + page, failed, 2 * page) == -EIO) << 6;
+	good |= !npumem_copy(client_fd, 0, bytes, failed - page, page) << 7;
+	good |= !npumem_copy(client_fd, 0, failed + page, bytes, page) << 8;
+	good |= !npumem_fill(client_fd, 0, failed - page, page, 0) << 9;
+	free(bytes);
+	return good;
+}
+
 /* Allocates pieces of one granule until there are none, or so many. */
 static long do_alloc_all(__u64 *a)
 {
@@ -153,23 +177,48 @@ static long inject(__u64 frame)
 	return ret;
 }
 
+/* Page WHICH of the owner's chunk fails: NULL and its first frame, or why it cannot. */
+static const char *fail_page(struct process *owner, __u64 address, __u64 group, __u64 *chunk)
+{
+	long ret;
+
+	*chunk = chunk_of_group(group);
+	if (!*chunk)
+		return "this kernel does not tell whose pages are";
+	ret = inject(*chunk + WHICH);
+	printf("# injecting gave %ld\n", ret);
+	if (!(flags_of(*chunk + WHICH) & FLAG_POISONED)) {
+		ret = process_do(owner, do_poison, address + WHICH * page_bytes());
+		printf("# madvise() gave %ld\n", ret);
+	}
+	return flags_of(*chunk + WHICH) & FLAG_POISONED ? NULL :
+		"this kernel lets nobody poison the page";
+}
+
+TEST_F_TIMEOUT(poison, memory_that_failed_is_not_copied, 240)
+{
+	const char *reason;
+	__u64 chunk;
+
+	reason = fail_page(&self->owner, self->address, self->owners, &chunk);
+	if (reason)
+		SKIP(return, "%s", reason);
+	EXPECT_EQ(0x3ff, process_do(&self->owner, do_copies,
+				    self->address + WHICH * page_bytes()));
+	EXPECT_EQ(0, process_stop(&self->owner));
+	EXPECT_TRUE(watch_used_becomes(&self->watch, 0, 0));
+}
+
 TEST_F_TIMEOUT(poison, memory_that_failed_is_not_handed_out_again, 240)
 {
-	__u64 chunk = chunk_of_group(self->owners);
 	struct process next;
+	const char *reason;
 	long ret, pieces;
+	__u64 chunk;
 
-	if (!chunk)
-		SKIP(return, "this kernel does not tell whose pages are");
-	ret = inject(chunk + WHICH);
-	if (!(flags_of(chunk + WHICH) & FLAG_POISONED)) {
-		TH_LOG("injecting gave %ld; now by madvise()", ret);
-		ret = process_do(&self->owner, do_poison,
-				 self->address + WHICH * page_bytes());
-	}
-	if (!(flags_of(chunk + WHICH) & FLAG_POISONED))
-		SKIP(return, "this kernel lets nobody poison the page (%ld)", ret);
-	TH_LOG("page %d of the chunk is poisoned (%ld)", WHICH, ret);
+	reason = fail_page(&self->owner, self->address, self->owners, &chunk);
+	if (reason)
+		SKIP(return, "%s", reason);
 
 	/* Simulated: the data is there, and the hardware would raise the alarm. */
 	ret = client_check(&self->owner, self->address, G, 5);

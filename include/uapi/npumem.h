@@ -606,7 +606,8 @@ struct npumem_stats {
  * Errors: ENOENT neither range touches a reservation: the caller can copy by
  * itself; EADDRNOTAVAIL a range is not wholly mapped; EROFS @device may not
  * write the destination; EPERM it may not read the source; ENOTCONN @device
- * is NPUMEM_DEVICE_NONE; ENXIO; ENODEV; EFAULT the host's side is not there.
+ * is NPUMEM_DEVICE_NONE; ENXIO; ENODEV; EFAULT the host's side is not there;
+ * EIO the hardware has failed in a page of device memory.
  */
 struct npumem_copy {
 	__u32 size;

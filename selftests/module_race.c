@@ -10,9 +10,10 @@
 #include "kselftest_harness.h"
 #include "npumem_module.h"
 #include "npumem_stress.h"
+#include "npumem_testing.h"
 
 #define USERS	2
-#define ROUNDS	npumem_rounds(10)
+#define ROUNDS	npumem_rounds(repeats(10))
 
 struct tally {
 	bool end;

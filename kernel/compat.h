@@ -9,6 +9,7 @@
 
 #include <linux/mm.h>
 #include <linux/pgtable.h>
+#include <linux/workqueue.h>
 
 /* vm_flags is changed by functions since 6.3; Kbuild looks for them. */
 #ifndef NPUMEM_HAVE_VM_FLAGS_SET
@@ -32,6 +33,14 @@ static inline void npumem_vm_flags_mod(struct vm_area_struct *vma,
 #define npumem_pfn(pfn)		pfn_to_pfn_t(pfn)
 #else
 #define npumem_pfn(pfn)		(pfn)
+#endif
+
+/*
+ * The workqueue without a CPU of its own is called system_dfl_wq since 6.17, and its
+ * old name is warned of; Kbuild looks for the new one.
+ */
+#ifndef NPUMEM_HAVE_SYSTEM_DFL_WQ
+#define system_dfl_wq		system_unbound_wq
 #endif
 
 /*

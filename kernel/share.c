@@ -66,7 +66,7 @@ static DECLARE_DELAYED_WORK(npumem_sweeper, npumem_shares_sweep);
 static void npumem_shares_sweep_later(unsigned long delay)
 {
 	if (!delayed_work_pending(&npumem_sweeper))
-		queue_delayed_work(system_unbound_wq, &npumem_sweeper, delay);
+		queue_delayed_work(system_dfl_wq, &npumem_sweeper, delay);
 }
 
 static void npumem_shares_sweep(struct work_struct *work)

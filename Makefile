@@ -44,7 +44,7 @@ sysusers   := $(PREFIX)/lib/sysusers.d
 # Where dkms looks, whatever the prefix.
 dkmsdir    := /usr/src/npumem-$(version)
 
-.PHONY: all lib tools module modules demo demo-programs check check-all fuzz vm bench-calls bench-shim bench-copies packages rpm clean distclean help
+.PHONY: all lib tools module modules demo demo-programs check check-all fuzz vm bench bench-copies packages rpm clean distclean help
 all: lib tools module
 
 lib:
@@ -131,13 +131,15 @@ demo:
 		$(MAKE) demo-programs programs modules KERNELS='$(KERNEL)' PARTS=tools/demo; } </dev/null >&2
 	@tools/vm/vm run -- build/demo/demo
 
-# MIB=2: the size of the memory. With less than MEM=6G the largest copy is left out.
+# With less than MEM=6G the largest copy is left out.
 bench-copies: export MEM ?= 6G
-bench-calls bench-shim bench-copies: bench-%:
+bench bench-copies: export TIMEOUT ?= 1800
+bench: bench_command := build/bench/bench --json build/bench.json
+bench-copies: bench_command := build/bench/copies
+bench bench-copies:
 	@{ tools/packages install build module vm && $(MAKE) lib tools modules KERNELS='$(KERNEL)' && \
 		$(MAKE) -C tools $(silent) bench; } </dev/null >&2
-	@tools/vm/vm run --icount -- build/bench/$* $(MIB)
-	@[ $* != shim ] || { echo; echo 'lines of code'; tools/bench/lines lib/*.[ch]; }
+	@tools/vm/vm run --icount -- $(bench_command)
 
 # All kernels, unless some are named. KERNELS of our own are not meant.
 check_kernels = $(if $(filter command environment,$(firstword $(origin KERNELS))),$(KERNELS),$(shell \
@@ -284,9 +286,8 @@ Try, in a virtual machine; as root these install the Debian packages they need
   make vm RUN='COMMAND'
                     a command in it: the current folder is at the same path.
                     KERNEL=5.10|6.1|6.12|newest, ARCH=arm64, MEM=4G, CPUS=2, DEVICES=2, TIMEOUT=seconds
-  make bench-calls  instructions per request that shares memory; MIB=2
-  make bench-shim   instructions per AscendCL call, those that the library
-                    adds, and the library's lines of code
+  make bench        instructions that sharing memory takes by npumem and by all else
+                    there is, side by side, beside the targets; build/bench.json
   make bench-copies instructions per copy of device memory, beside memcpy
   make check        static checks and all tests, on each kernel;
                     KERNELS='6.1 arm64-6.1' on these only

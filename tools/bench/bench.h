@@ -1,70 +1,158 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the benchmarks share: the clock, and rounds of requests by hand.
+ * What the benchmarks share.
  *
  * They are to run in a virtual machine whose clock counts instructions, where
- * CLOCK_MONOTONIC_RAW advances by 1 ns with each (tools/vm/vm run --icount). An
- * exporter and an importer, two processes, do a round after the other; nothing
- * is printed between, as a line on a console costs millions.
+ * CLOCK_MONOTONIC_RAW advances by 1 ns with each (tools/vm/vm run --icount).
+ * Nothing is printed between measurements, as a line on a console costs millions.
  */
 #ifndef NPUMEM_BENCH_H
 #define NPUMEM_BENCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <npumem.h>
 
-#define ROUNDS 24
-#define COPY_BYTES 4096
+#define ROUNDS		7
+#define PAGE		4096UL
+#define KIB		1024UL
+#define MIB		(1024 * KIB)
+#define GRANULE		(2 * MIB)
+
+/* ---- count.c: the clock, and what is counted beside it ---- */
+
+enum event {
+	FAULTS, SYSCALLS, PAGES_CLEARED, TLB_FLUSHES,
+	EVENTS
+};
+
+struct sample {
+	uint64_t time;
+	uint64_t event[EVENTS];
+};
+
+extern const char *const event_names[EVENTS];
+
+uint64_t now(void);
+/* Of the calling process. Counting slows it down. */
+void events_open(void);
+void events_close(void);
+struct sample sample(void);
+struct sample sample_difference(const struct sample *from, const struct sample *to);
+
+void die(const char *what, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Zeroed memory that a child of fork() shares. */
+void *shared_memory(uint64_t size);
+/* Free addresses, aligned for huge pages. */
+char *find_addresses(uint64_t length);
+bool write_file(const char *path, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+long long read_number(const char *path);
+uint64_t memory_available(void);
+unsigned int count_descriptors(void);
+unsigned int count_vmas(void);
+
+/* ---- pair.c: two processes that take turns ---- */
+
+struct pair {
+	pid_t child;
+	int in;
+	int out;
+	/* For descriptors; a message on it wakes nobody. */
+	int socket;
+};
+
+/* Forks; returns in both: 0 in the child, as fork(). */
+pid_t pair_start(struct pair *pair);
+void pair_end(struct pair *pair);
+void pair_tell(struct pair *pair, uint64_t number);
+uint64_t pair_hear(struct pair *pair);
+void send_descriptors(int socket, const int *fds, unsigned int count);
+void receive_descriptors(int socket, int *fds, unsigned int count);
+
+/* ---- unit.c: the whole cycle, for one way of sharing memory ---- */
 
 enum step {
-	NOTHING, GETPPID, QUERY,
-	ALLOC, EXPORT, WHITELIST, FREE,
-	IMPORT, RESERVE, MAP, TOUCH, SET_ACCESS, COPY, UNMAP, RELEASE, FREE_IMPORT,
+	NOTHING,
+	ALLOCATE, EXPORT, WHITELIST, SEND,
+	RECEIVE, RESERVE, MAP, TOUCH, READ_ONLY, READ_WRITE, UNMAP, RELEASE, DROP,
+	FREE,
 	STEPS
 };
 
-/* A row for each step. */
-typedef uint64_t counts_t[STEPS][ROUNDS];
+extern const char *const step_names[STEPS];
 
-#define COUNT(counts, step, round, statement) do {			\
-	uint64_t from_ = now();						\
-	statement;							\
-	(*(counts))[step][round] = now() - from_;			\
-} while (0)
-
-uint64_t now(void);
-void die(const char *what) __attribute__((noreturn));
-/* Zeroed memory that a child of fork() shares. */
-void *shared_memory(uint64_t size);
-void send_number(int fd, uint64_t number);
-uint64_t receive_number(int fd);
-/* Of a row; they sort it. */
-uint64_t minimum(uint64_t *row);
-uint64_t median(uint64_t *row);
-
-/* Two processes that measure in turns. */
-struct bench {
-	/* In a child; does not return. */
-	void (*importer)(int in, int out, uint64_t length);
-	void (*exporter)(int in, int out, uint64_t length, int32_t importer);
-	void (*report)(uint64_t length);
+/* One block of memory, in one of the two processes. */
+struct part {
+	uint64_t handle;
+	int fd;
+	int other_fd;
+	char *at;
 };
 
-/* Of memory of the size in MiB that the arguments may give, 2 by default. */
-int bench_run(const struct bench *bench, int argc, char **argv);
+struct unit {
+	uint64_t length;	/* of each part */
+	unsigned int parts;
+	struct part *part;
+	uint64_t *token;	/* of each part; shared by both processes */
+	int socket;
+	int node;
+	int32_t importer;
+	char *at;		/* addresses for all parts */
+};
+
+/* One way of sharing memory: what it does in each step, or nothing. */
+struct way {
+	const char *name;
+	/* Turns on what it needs for so many bytes: NULL, or why it cannot be had. */
+	const char *(*prepare)(uint64_t bytes);
+	void (*finish)(void);
+	/* In each of the two processes. */
+	void (*start)(struct unit *unit);
+	void (*step[STEPS])(struct unit *unit);
+};
+
+extern const struct way way_npumem, way_acl, way_memfd, way_thp, way_hugetlb,
+			way_dma_heap, way_udmabuf;
+
+enum { NPUMEM, ACL, MEMFD, THP, HUGETLB, DMA_HEAP, UDMABUF, WAYS };
+extern const struct way *const ways[WAYS];
+
+struct cost {
+	uint64_t minimum;
+	uint64_t median;
+};
+
+struct result {
+	const char *missing;	/* why there is none */
+	struct cost step[STEPS];
+	struct cost whole;
+	struct sample events[STEPS];
+	unsigned int descriptors, vmas;	/* of all parts, while they are mapped */
+};
+
+void unit_run(const struct way *way, uint64_t length, unsigned int parts,
+	      unsigned int rounds, bool events, struct result *result);
+struct cost cost_of(uint64_t *row, unsigned int rounds);
+void touch(const struct unit *unit);
+
+/* ---- npumem by hand ---- */
 
 int open_node(void);
+void command(int fd, unsigned long number, void *argument, const char *what);
 
-/* Memory that the exporter of a round has, and the importer is to get. */
-struct raw_share {
-	uint64_t handle;
-	uint64_t token;
+/* ---- floors.c ---- */
+
+enum floor {
+	GETPPID, REFUSED_IOCTL, QUERY, STOSQ, MMAP_MUNMAP, MEMFD_CLOSE, SCM_RIGHTS_ONE,
+	TOUCH_POPULATED,
+	FLOORS
 };
 
-void raw_export(counts_t *counts, int round, int fd, uint64_t length, int32_t importer,
-		struct raw_share *share);
-void raw_export_end(counts_t *counts, int round, int fd, const struct raw_share *share);
-void raw_import(counts_t *counts, int round, int fd, uint64_t length, uint64_t token);
+extern const char *const floor_names[FLOORS];
+void floors_run(struct cost *floors);
 
 #endif /* NPUMEM_BENCH_H */

@@ -17,16 +17,14 @@
 
 #include "bench.h"
 
-#define KIB		1024UL
-#define MIB		(1024 * KIB)
 #define MAX_ROUNDS	8
 
-enum way {
+enum copy {
 	MEMCPY, REP_MOVSQ, DEVICE_TO_DEVICE, HOST_TO_DEVICE, DEVICE_TO_HOST, BY_ADDRESS,
-	WAYS
+	COPIES
 };
 
-static const char *const names[WAYS] = {
+static const char *const names[COPIES] = {
 	[MEMCPY] = "memcpy, malloc to malloc",
 	[REP_MOVSQ] = "rep movsq, malloc to malloc",
 	[DEVICE_TO_DEVICE] = "aclrtMemcpy, device to device",
@@ -40,7 +38,7 @@ static const size_t sizes[] = { 4 * KIB, 64 * KIB, 2 * MIB, 64 * MIB, 1024 * MIB
 #define SIZES	(sizeof(sizes) / sizeof(sizes[0]))
 
 /* Instructions of each copy; 0 where the size does not fit. */
-static uint64_t counts[SIZES][WAYS][MAX_ROUNDS];
+static uint64_t counts[SIZES][COPIES][MAX_ROUNDS];
 
 static void fail(const char *what, aclError error)
 {
@@ -73,7 +71,7 @@ struct room {
 	void *host[2];
 };
 
-static void copy(const struct room *room, enum way way, size_t size)
+static void copy(const struct room *room, enum copy way, size_t size)
 {
 	void *const *device = room->device, *const *host = room->host;
 
@@ -169,10 +167,10 @@ static void measure(uint32_t devices, size_t at)
 	if (!get_room(&room, size, devices))
 		return;
 	/* The first time is not counted. */
-	for (way = 0; way < WAYS; way++)
+	for (way = 0; way < COPIES; way++)
 		copy(&room, way, size);
 	for (round = 0; round < rounds_of(size); round++) {
-		for (way = 0; way < WAYS; way++) {
+		for (way = 0; way < COPIES; way++) {
 			uint64_t from = now();
 
 			copy(&room, way, size);
@@ -205,7 +203,7 @@ static void report(void)
 			continue;
 		printf("%-32s %14s %10s %10s %10s\n", "minimum of several rounds", "instructions",
 		       "per MiB", "of memcpy", "of movsq");
-		for (way = 0; way < WAYS; way++) {
+		for (way = 0; way < COPIES; way++) {
 			uint64_t count = least(at, way);
 
 			printf("%-32s %14" PRIu64 " %10.0f %9.3fx %9.3fx\n", names[way], count,

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/* Tables for people, and the same rows as JSON. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "report.h"
+
+static bool is_met(const struct row *row)
+{
+	return !isnan(row->ours) && !row->broken && row->ours <= row->target;
+}
+
+static void print_number(double number)
+{
+	if (isnan(number))
+		printf(" %10s", "-");
+	else
+		printf(" %10.*f", number < 10 && number != floor(number) ? 3 : 0, number);
+}
+
+void rows_print(const struct row *rows, unsigned int count)
+{
+	const struct row *row;
+
+	printf("%-3s %-34s %-24s %10s %10s %-13s %10s %7s %10s %s\n", "", "metric", "unit", "floor",
+	       "best other", "", "ours", "ratio", "target", "met");
+	for (row = rows; row < rows + count; row++) {
+		double ratio = row->ours / row->best_other;
+
+		printf("%-3s %-34s %-24s", row->number, row->metric, row->unit);
+		print_number(row->floor);
+		print_number(row->best_other);
+		printf(" %-13s", row->best_other_name ? row->best_other_name : "");
+		print_number(row->ours);
+		if (isnan(ratio))
+			printf(" %7s", "-");
+		else
+			printf(" %7.3f", ratio);
+		print_number(row->target);
+		printf(" %s\n", row->remark ? row->remark : is_met(row) ? "yes" : "no");
+	}
+	printf("ratio: ours to the best other\n");
+}
+
+static void write_number(FILE *file, const char *name, double number)
+{
+	if (isnan(number))
+		fprintf(file, "\"%s\": null, ", name);
+	else
+		fprintf(file, "\"%s\": %.10g, ", name, number);
+}
+
+/* No text here needs an escape. */
+static void write_text(FILE *file, const char *name, const char *text)
+{
+	if (text)
+		fprintf(file, "\"%s\": \"%s\", ", name, text);
+	else
+		fprintf(file, "\"%s\": null, ", name);
+}
+
+void rows_write(const struct row *rows, unsigned int count, const char *path)
+{
+	FILE *file = fopen(path, "we");
+	const struct row *row;
+
+	if (!file)
+		die("%s: %s", path, strerror(errno));
+	fprintf(file, "[\n");
+	for (row = rows; row < rows + count; row++) {
+		fprintf(file, "  {\"metric\": \"%s %s\", ", row->number, row->metric);
+		write_text(file, "unit", row->unit);
+		write_number(file, "floor", row->floor);
+		write_number(file, "best_other", row->best_other);
+		write_text(file, "best_other_name", row->best_other_name);
+		write_number(file, "ours", row->ours);
+		write_number(file, "target", row->target);
+		fprintf(file, "\"met\": %s}%s\n",
+			isnan(row->ours) ? "null" : is_met(row) ? "true" : "false",
+			row + 1 < rows + count ? "," : "");
+	}
+	fprintf(file, "]\n");
+	if (ferror(file) | fclose(file))
+		die("%s: %s", path, strerror(errno));
+}
+
+void floors_print(const struct cost *cost)
+{
+	int i;
+
+	printf("%-34s %12s %12s\n", "floors, instructions", "minimum", "median");
+	for (i = 0; i < FLOORS; i++)
+		printf("%-34s %12" PRIu64 " %12" PRIu64 "\n", floor_names[i], cost[i].minimum,
+		       cost[i].median);
+}
+
+static void heading(const char *title)
+{
+	int i;
+
+	printf("%-34s", title);
+	for (i = 0; i < WAYS; i++)
+		printf(" %13s", ways[i]->name);
+	printf("\n");
+}
+
+static void print_costs(const char *name, const struct result *result, int step)
+{
+	int i;
+
+	printf("%-34s", name);
+	for (i = 0; i < WAYS; i++) {
+		const struct cost *cost = step < STEPS ? &result[i].step[step] : &result[i].whole;
+
+		if (result[i].missing)
+			printf(" %13s", "-");
+		else
+			printf(" %13" PRIu64, cost->median);
+	}
+	printf("\n");
+}
+
+static void print_events(const struct result *result, int step, int event)
+{
+	uint64_t any = 0;
+	int i;
+
+	for (i = 0; i < WAYS; i++)
+		any |= result[i].events[step].event[event];
+	if (!any)
+		return;
+	printf("  %-32s", event_names[event]);
+	for (i = 0; i < WAYS; i++)
+		printf(" %13" PRIu64, result[i].events[step].event[event]);
+	printf("\n");
+}
+
+/* Each step, and below it what was counted in it. */
+void steps_print(const char *title, const struct result *result)
+{
+	int step, event, i;
+
+	heading(title);
+	for (step = NOTHING + 1; step < STEPS; step++) {
+		print_costs(step_names[step], result, step);
+		for (event = 0; event < EVENTS; event++)
+			print_events(result, step, event);
+	}
+	print_costs("the whole, without set access", result, STEPS);
+	for (i = 0; i < WAYS; i++)
+		if (result[i].missing)
+			printf("%s: %s\n", ways[i]->name, result[i].missing);
+}

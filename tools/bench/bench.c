@@ -3,62 +3,185 @@
  * Measures what sharing memory costs by npumem, and by all else there is, side by
  * side (make bench).
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "report.h"
 
 static void usage(FILE *out)
 {
 	fprintf(out,
-		"usage: bench [--json FILE]\n"
+		"usage: bench [OPTION]...\n"
+		"       bench --gate\n"
+		"       bench --scaling FILE\n"
 		"\n"
 		"Counts the instructions that npumem takes to share memory between processes,\n"
 		"those of other ways to do it, and those of the least that could be had. It is to\n"
-		"run where the clock counts instructions, as root, with the module loaded:\n"
-		"tools/vm/vm run --icount -- build/bench/bench\n"
+		"run where the clock counts instructions, as root, with the module loaded for 32\n"
+		"devices: tools/vm/vm run --icount --devices 32 -- build/bench/bench\n"
 		"\n"
-		"  --json FILE   write the table of targets there, too\n"
-		"  -h, --help    show this\n"
+		"  --json FILE     write the table of targets there, too\n"
+		"  --sweeps FOLDER measure how costs grow, too, and write a table of each there\n"
+		"  --scaled FILE   take into the table what --scaling wrote\n"
+		"\n"
+		"  --gate          only our own costs and counts, to be compared with others\n"
+		"  --scaling FILE  only how far many processes get on several processors, by the\n"
+		"                  clock on the wall\n"
+		"  -h, --help      show this\n"
 		"\n"
 		"Exit status: 0 when all could be measured, whether or not targets are met;\n"
 		"1 when something failed; 2 when the arguments are wrong.\n");
 }
 
-static void run(uint64_t length, unsigned int parts, struct result *result)
+static const struct shape shape_one = { .length = GRANULE, .parts = 1 };
+static const struct shape shape_large = { .length = TABLE_LENGTH, .parts = 1 };
+static const struct shape shape_parts = { .length = GRANULE, .parts = TABLE_PARTS };
+
+static void run_way(int way, const struct shape *shape, struct result *result)
+{
+	progress("%u of %llu MiB: %s", shape->parts, (unsigned long long)(shape->length / MIB),
+		 ways[way]->name);
+	unit_run(ways[way], shape, ROUNDS, false, result);
+	if (!result->missing)
+		unit_run(ways[way], shape, EVENT_ROUNDS, true, result);
+}
+
+static void run(const struct shape *shape, struct result *results)
+{
+	int way;
+
+	for (way = 0; way < WAYS; way++)
+		run_way(way, shape, &results[way]);
+}
+
+static void run_footprints(struct measured *m)
+{
+	static const int compared[] = { NPUMEM, HUGETLB };
+	size_t i;
+
+	for (i = 0; i < sizeof(compared) / sizeof(*compared); i++) {
+		int way = compared[i];
+
+		progress("bytes of %u handles: %s", TABLE_HANDLES, ways[way]->name);
+		m->handle_bytes[way] = handle_bytes(ways[way], TABLE_HANDLES);
+	}
+}
+
+static void measure(struct measured *m, bool sweeps)
+{
+	struct idlers idlers;
+
+	progress("floors");
+	events_prepare();
+	floors_run(m->floor);
+	run(&shape_one, m->one);
+	run(&shape_large, m->large);
+	run(&shape_parts, m->parts);
+	run_footprints(m);
+	progress("kill -9");
+	death_run(ways[NPUMEM], &m->death[NPUMEM]);
+	death_run(ways[HUGETLB], &m->death[HUGETLB]);
+
+	progress("%u processes to let in", sweeps ? NPUMEM_WHITELIST_MAX : TABLE_PIDS);
+	idlers_start(&idlers, sweeps ? NPUMEM_WHITELIST_MAX : TABLE_PIDS);
+	if (idlers.count < TABLE_PIDS)
+		die("%u processes and no more: this needs more memory", idlers.count);
+	m->few_pids = whitelist_cost(idlers.pid, FEW_PIDS);
+	m->many_pids = whitelist_cost(idlers.pid, TABLE_PIDS);
+	m->entry_bytes = entry_bytes(idlers.pid, TABLE_PIDS);
+	progress("import among many");
+	imports_run(idlers.pid, TABLE_PIDS, &m->imports);
+	if (sweeps)
+		sweep_pids(&m->sweeps[BY_PIDS], &idlers);
+	idlers_end(&idlers);
+}
+
+static void gate(void)
+{
+	static struct measured measured;
+
+	events_prepare();
+	floors_run(measured.floor);
+	run_way(NPUMEM, &shape_one, &measured.one[NPUMEM]);
+	run_way(NPUMEM, &shape_large, &measured.large[NPUMEM]);
+	run_way(NPUMEM, &shape_parts, &measured.parts[NPUMEM]);
+	gate_print(&measured);
+}
+
+static void print_steps(const struct measured *m)
+{
+	floors_print(m->floor);
+	printf("\n");
+	steps_print("one handle of 2 MiB", m->one);
+	printf("\n");
+	steps_print("one handle of 64 MiB", m->large);
+	printf("\n");
+	steps_print("32 handles of 2 MiB", m->parts);
+	printf("\n");
+	if (m->scaled && m->scaling.waits[0] >= 0)
+		printf("64 processes, waits for locks in 1000 cycles: npumem %.1f, %s %.1f\n\n",
+		       m->scaling.waits[0], ways[HUGETLB]->name, m->scaling.waits[1]);
+	fflush(stdout);
+}
+
+static void sweep(struct measured *m, const char *folder)
 {
 	int i;
 
-	for (i = 0; i < WAYS; i++) {
-		progress("%u of %llu MiB: %s", parts, (unsigned long long)(length / MIB),
-			 ways[i]->name);
-		unit_run(ways[i], length, parts, ROUNDS, false, &result[i]);
-		if (!result[i].missing)
-			unit_run(ways[i], length, parts, 1, true, &result[i]);
+	sweeps_run(m->sweeps, m->one);
+	for (i = 0; i < SWEEPS; i++) {
+		sweep_print(&m->sweeps[i]);
+		sweep_write(&m->sweeps[i], folder);
+		printf("\n");
 	}
+}
+
+static void report(const struct measured *m, const char *json, bool print)
+{
+	static struct row rows[MAX_ROWS];
+	unsigned int count = rows_make(m, rows);
+
+	if (print)
+		rows_print(rows, count);
+	if (json)
+		rows_write(rows, count, json);
 }
 
 int main(int argc, char **argv)
 {
+	enum { JSON = 1, SWEEP, SCALED, GATE, SCALING };
 	static const struct option options[] = {
-		{ "json", required_argument, NULL, 'j' },
+		{ "json", required_argument, NULL, JSON },
+		{ "sweeps", required_argument, NULL, SWEEP },
+		{ "scaled", required_argument, NULL, SCALED },
+		{ "gate", no_argument, NULL, GATE },
+		{ "scaling", required_argument, NULL, SCALING },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static struct measured measured;
-	static struct row rows[MAX_ROWS];
-	const char *json = NULL;
-	unsigned int count;
+	const char *json = NULL, *sweeps = NULL, *scaling = NULL;
+	bool only_gate = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
-		case 'j':
+		case JSON:
 			json = optarg;
+			break;
+		case SWEEP:
+			sweeps = optarg;
+			break;
+		case SCALED:
+			scaling_read(&measured.scaling, optarg);
+			measured.scaled = true;
+			break;
+		case GATE:
+			only_gate = true;
+			break;
+		case SCALING:
+			scaling = optarg;
 			break;
 		case 'h':
 			usage(stdout);
@@ -72,24 +195,21 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
-
-	progress("floors");
-	floors_run(measured.floor);
-	run(GRANULE, 1, measured.one);
-	run(TABLE_LENGTH, 1, measured.large);
-	run(GRANULE, TABLE_PARTS, measured.parts);
-
-	count = rows_make(&measured, rows);
-	rows_print(rows, count);
-	printf("\n");
-	floors_print(measured.floor);
-	printf("\n");
-	steps_print("one handle of 2 MiB", measured.one);
-	printf("\n");
-	steps_print("one handle of 64 MiB", measured.large);
-	printf("\n");
-	steps_print("32 handles of 2 MiB", measured.parts);
-	if (json)
-		rows_write(rows, count, json);
+	raise_limits();
+	if (scaling) {
+		scaling_run(&measured.scaling);
+		scaling_write(&measured.scaling, scaling);
+	} else if (only_gate) {
+		gate();
+	} else {
+		measure(&measured, sweeps);
+		print_steps(&measured);
+		if (sweeps) {
+			/* Should it be ended while it sweeps. */
+			report(&measured, json, false);
+			sweep(&measured, sweeps);
+		}
+		report(&measured, json, true);
+	}
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include <npumem.h>
 
 #define ROUNDS		7
+#define EVENT_ROUNDS	2
 #define PAGE		4096UL
 #define KIB		1024UL
 #define MIB		(1024 * KIB)
@@ -36,6 +37,8 @@ struct sample {
 extern const char *const event_names[EVENTS];
 
 uint64_t now(void);
+/* Once, before any of these. */
+void events_prepare(void);
 /* Of the calling process. Counting slows it down. */
 void events_open(void);
 void events_close(void);
@@ -52,6 +55,7 @@ bool write_file(const char *path, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 long long read_number(const char *path);
 uint64_t memory_available(void);
+void raise_limits(void);
 unsigned int count_descriptors(void);
 unsigned int count_vmas(void);
 
@@ -90,6 +94,7 @@ struct part {
 	uint64_t handle;
 	int fd;
 	int other_fd;
+	uint32_t device;	/* that the importer uses it from, of ours */
 	char *at;
 };
 
@@ -134,15 +139,97 @@ struct result {
 	unsigned int descriptors, vmas;	/* of all parts, while they are mapped */
 };
 
-void unit_run(const struct way *way, uint64_t length, unsigned int parts,
-	      unsigned int rounds, bool events, struct result *result);
+/*
+ * @parts blocks of @length. Where they would not fit into the machine, only so many
+ * @memories are behind them: the importer has each several times, ours by a handle for
+ * each of so many devices and the others' by so many descriptors.
+ */
+struct shape {
+	uint64_t length;
+	unsigned int parts;
+	unsigned int memories;
+};
+
+void unit_run(const struct way *way, const struct shape *shape, unsigned int rounds,
+	      bool events, struct result *result);
 struct cost cost_of(uint64_t *row, unsigned int rounds);
 void touch(const struct unit *unit);
 
-/* ---- npumem by hand ---- */
+/* ---- npumem by hand: way_npumem.c, whitelist.c ---- */
 
 int open_node(void);
 void command(int fd, unsigned long number, void *argument, const char *what);
+uint64_t new_memory(int node, uint64_t length);
+uint64_t new_share(int node, uint64_t handle);
+void end_share(int node, uint64_t token);
+void end_handle(int node, uint64_t handle);
+void let_in(int node, uint64_t token, const int32_t *pids, unsigned int count);
+
+/* ---- whitelist.c ---- */
+
+/* Processes that wait until they are killed. */
+struct idlers {
+	pid_t *pid;
+	unsigned int count;
+	void *stacks;
+	size_t size;
+};
+
+void idlers_start(struct idlers *idlers, unsigned int count);
+void idlers_end(struct idlers *idlers);
+
+/* What an import costs: alone, with many in the whitelist, and with many shares. */
+struct imports {
+	struct cost alone, among_pids, among_shares;
+	unsigned int shares;
+};
+
+struct cost whitelist_cost(const int32_t *pids, unsigned int count);
+void imports_run(const int32_t *pids, unsigned int count, struct imports *imports);
+
+/* ---- footprint.c: bytes of the kernel's, each ---- */
+
+double handle_bytes(const struct way *way, unsigned int count);
+double entry_bytes(const int32_t *pids, unsigned int count);
+
+/* ---- death.c ---- */
+
+#define DEATH_ROUNDS	5
+
+struct death {
+	double ratio;
+	bool left;	/* some of its memory was still there */
+};
+
+void death_run(const struct way *way, struct death *death);
+
+/* ---- crowd.c, scaling.c: many processes at once ---- */
+
+#define CROWD		64
+
+struct seat;
+
+struct crowd {
+	const struct way *way;
+	unsigned int count;
+	struct seat *seats;
+};
+
+const char *crowd_start(struct crowd *crowd, const struct way *way, unsigned int count);
+double crowd_cost(struct crowd *crowd, unsigned int running, unsigned int times);
+void crowd_end(struct crowd *crowd);
+
+/* How many times more CROWD processes do in the same time than one. */
+struct scaling {
+	double ours, other;
+	double ratio, low, high;
+	double waits[2];	/* for locks, in 1000 cycles; -1: not known */
+	unsigned int processors;
+};
+
+void scaling_run(struct scaling *scaling);
+void scaling_write(const struct scaling *scaling, const char *path);
+void scaling_read(struct scaling *scaling, const char *path);
 
 /* ---- floors.c ---- */
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,20 +71,25 @@ static void event_open_tracepoint(enum event kind, const char *path)
 	event_open(kind, &attr);
 }
 
-/* kprobes cannot be put on these. */
-static uint64_t find_symbol(const char *name)
+/* Their addresses: kprobes cannot be put on these. */
+static uint64_t clear_address[CLEAR_FUNCTIONS];
+
+void events_prepare(void)
 {
 	FILE *file = fopen("/proc/kallsyms", "re");
 	unsigned long long address;
 	char symbol[256];
+	size_t i;
 
-	while (file && fscanf(file, "%llx %*c %255s%*[^\n]", &address, symbol) == 2) {
-		if (strcmp(symbol, name))
-			continue;
+	while (file && fscanf(file, "%llx %*c %255s%*[^\n]", &address, symbol) == 2)
+		for (i = 0; i < CLEAR_FUNCTIONS; i++)
+			if (!strcmp(symbol, clear_functions[i]))
+				clear_address[i] = address;
+	if (file)
 		fclose(file);
-		return address;
-	}
-	die("no %s in /proc/kallsyms", name);
+	for (i = 0; i < CLEAR_FUNCTIONS; i++)
+		if (!clear_address[i])
+			die("no %s in /proc/kallsyms", clear_functions[i]);
 }
 
 void events_open(void)
@@ -99,7 +105,7 @@ void events_open(void)
 	for (i = 0; i < CLEAR_FUNCTIONS; i++) {
 		struct perf_event_attr attr = {
 			.type = PERF_TYPE_BREAKPOINT, .bp_type = HW_BREAKPOINT_X,
-			.bp_addr = find_symbol(clear_functions[i]),
+			.bp_addr = clear_address[i],
 			.bp_len = sizeof(long),
 		};
 
@@ -225,6 +231,15 @@ uint64_t memory_available(void)
 	if (info)
 		fclose(info);
 	return kib * KIB;
+}
+
+/* As many descriptors as handles. */
+void raise_limits(void)
+{
+	const struct rlimit limit = { 1 << 16, 1 << 16 };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		die("no more descriptors: %s", strerror(errno));
 }
 
 unsigned int count_descriptors(void)

@@ -8,7 +8,8 @@
 
 static bool is_met(const struct row *row)
 {
-	return !isnan(row->ours) && !row->broken && row->ours <= row->target;
+	return !isnan(row->ours) && !row->broken &&
+	       (row->at_least ? row->ours >= row->target : row->ours <= row->target);
 }
 
 static void print_number(double number)
@@ -23,12 +24,12 @@ void rows_print(const struct row *rows, unsigned int count)
 {
 	const struct row *row;
 
-	printf("%-3s %-34s %-24s %10s %10s %-13s %10s %7s %10s %s\n", "", "metric", "unit", "floor",
+	printf("%-3s %-36s %-24s %10s %10s %-13s %10s %7s %10s %s\n", "", "metric", "unit", "floor",
 	       "best other", "", "ours", "ratio", "target", "met");
 	for (row = rows; row < rows + count; row++) {
 		double ratio = row->ours / row->best_other;
 
-		printf("%-3s %-34s %-24s", row->number, row->metric, row->unit);
+		printf("%-3s %-36s %-24s", row->number, row->metric, row->unit);
 		print_number(row->floor);
 		print_number(row->best_other);
 		printf(" %-13s", row->best_other_name ? row->best_other_name : "");
@@ -38,7 +39,11 @@ void rows_print(const struct row *rows, unsigned int count)
 		else
 			printf(" %7.3f", ratio);
 		print_number(row->target);
-		printf(" %s\n", row->remark ? row->remark : is_met(row) ? "yes" : "no");
+		if (isnan(row->ours))
+			printf(" not measured: %s\n", row->remark);
+		else
+			printf(" %s%s%s\n", is_met(row) ? "yes" : "no",
+			       row->remark ? ": " : "", row->remark ? row->remark : "");
 	}
 	printf("ratio: ours to the best other\n");
 }
@@ -151,4 +156,95 @@ void steps_print(const char *title, const struct result *result)
 	for (i = 0; i < WAYS; i++)
 		if (result[i].missing)
 			printf("%s: %s\n", ways[i]->name, result[i].missing);
+}
+
+/* What a run is compared with another one by: see selftests/bench. */
+static void gate_steps(const char *of, const struct result *result)
+{
+	int step, event;
+
+	for (step = NOTHING + 1; step < STEPS; step++) {
+		printf("cost\t%s, %s\t%" PRIu64 "\n", of, step_names[step],
+		       result->step[step].minimum);
+		for (event = 0; event < EVENTS; event++)
+			printf("count\t%s, %s, %s\t%" PRIu64 "\n", of, step_names[step],
+			       event_names[event], result->events[step].event[event]);
+	}
+	printf("count\t%s, descriptors\t%u\n", of, result->descriptors);
+	printf("count\t%s, VMAs\t%u\n", of, result->vmas);
+}
+
+void gate_print(const struct measured *measured)
+{
+	int floor;
+
+	for (floor = 0; floor < FLOORS; floor++)
+		printf("%s\t%s\t%" PRIu64 "\n", floor == QUERY ? "cost" : "floor",
+		       floor_names[floor], measured->floor[floor].minimum);
+	gate_steps("2 MiB", &measured->one[NPUMEM]);
+	gate_steps("64 MiB", &measured->large[NPUMEM]);
+	gate_steps("32 of 2 MiB", &measured->parts[NPUMEM]);
+}
+
+static bool sweep_has(const struct sweep *sweep, int way)
+{
+	unsigned int i;
+
+	for (i = 0; i < sweep->points; i++)
+		if (!isnan(sweep->y[i][way]))
+			return true;
+	return false;
+}
+
+void sweep_print(const struct sweep *sweep)
+{
+	unsigned int i;
+	int way;
+
+	printf("%-40s", sweep->title);
+	for (way = 0; way < WAYS; way++)
+		if (sweep_has(sweep, way))
+			printf(" %13s", ways[way]->name);
+	printf("\n");
+	for (i = 0; i < sweep->points; i++) {
+		printf("%13" PRIu64 " %-26s", sweep->x[i], sweep->x_name);
+		for (way = 0; way < WAYS; way++) {
+			if (!sweep_has(sweep, way))
+				continue;
+			if (isnan(sweep->y[i][way]))
+				printf(" %13s", "-");
+			else
+				printf(" %13.0f", sweep->y[i][way]);
+		}
+		printf("\n");
+	}
+}
+
+/* For gnuplot: a column for each way, "-" where there is nothing. */
+void sweep_write(const struct sweep *sweep, const char *folder)
+{
+	char path[256];
+	unsigned int i;
+	FILE *file;
+	int way;
+
+	snprintf(path, sizeof(path), "%s/%s.dat", folder, sweep->name);
+	file = fopen(path, "we");
+	if (!file)
+		die("%s: %s", path, strerror(errno));
+	fprintf(file, "%s", sweep->x_name);
+	for (way = 0; way < WAYS; way++)
+		fprintf(file, " \"%s\"", ways[way]->name);
+	for (i = 0; i < sweep->points; i++) {
+		fprintf(file, "\n%" PRIu64, sweep->x[i]);
+		for (way = 0; way < WAYS; way++) {
+			if (isnan(sweep->y[i][way]))
+				fprintf(file, " -");
+			else
+				fprintf(file, " %.1f", sweep->y[i][way]);
+		}
+	}
+	fprintf(file, "\n");
+	if (ferror(file) | fclose(file))
+		die("%s: %s", path, strerror(errno));
 }

@@ -13,11 +13,37 @@
 #define TABLE_GRANULES	(TABLE_LENGTH / GRANULE)
 #define TABLE_PARTS	32
 
+/* What is not compared at one point only: a line for each, a column for each way. */
+struct sweep {
+	const char *name;
+	const char *title;
+	const char *x_name;
+	unsigned int points;
+	uint64_t x[8];
+	double y[8][WAYS];
+};
+
+enum { BY_SIZE, CREATE_BY_SIZE, BY_PARTS, BY_HANDLES, BY_PROCESSES, BY_PIDS, SWEEPS };
+
+/* Whitelists of the table. */
+#define TABLE_PIDS	10000
+#define FEW_PIDS	16
+/* Handles whose memory in the kernel is taken, and divided. */
+#define TABLE_HANDLES	1000
+
 struct measured {
 	struct cost floor[FLOORS];
 	struct result one[WAYS];	/* a handle of 2 MiB */
 	struct result large[WAYS];	/* a handle of TABLE_LENGTH */
 	struct result parts[WAYS];	/* TABLE_PARTS handles of 2 MiB */
+	struct cost few_pids, many_pids;
+	struct imports imports;
+	double handle_bytes[WAYS];
+	double entry_bytes;
+	struct death death[WAYS];
+	bool scaled;			/* whether there is @scaling */
+	struct scaling scaling;
+	struct sweep sweeps[SWEEPS];
 };
 
 /* Nothing measured, or nothing to compare with. */
@@ -32,17 +58,25 @@ struct row {
 	const char *best_other_name;
 	double ours;
 	double target;
-	/* What else must hold. */
+	/* The target is the least, not the most. */
+	bool at_least;
+	/* Something else does not hold that must. */
 	bool broken;
+	/* Why there is nothing of ours, or what else is to be known. */
 	const char *remark;
 };
 
-#define MAX_ROWS	32
+#define MAX_ROWS	40
 
 unsigned int rows_make(const struct measured *measured, struct row *rows);
 void rows_print(const struct row *rows, unsigned int count);
 void rows_write(const struct row *rows, unsigned int count, const char *path);
 void steps_print(const char *title, const struct result *result);
 void floors_print(const struct cost *floor);
+void gate_print(const struct measured *measured);
+void sweeps_run(struct sweep *sweeps, const struct result *one);
+void sweep_pids(struct sweep *sweep, const struct idlers *idlers);
+void sweep_print(const struct sweep *sweep);
+void sweep_write(const struct sweep *sweep, const char *folder);
 
 #endif /* NPUMEM_BENCH_REPORT_H */

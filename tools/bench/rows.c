@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* One row for each target. Costs are medians; a target is compared in full precision. */
+#include <stdarg.h>
+
 #include "report.h"
 
 /* Of a way, per 2 MiB or in all. */
@@ -61,7 +63,8 @@ static struct row compared(const char *number, const char *metric, const char *u
 			   value_of value, const struct result *result)
 {
 	struct row row = {
-		number, metric, unit, NONE, NONE, NULL, value(&result[NPUMEM]), NONE, false, NULL,
+		number, metric, unit, NONE, NONE, NULL, value(&result[NPUMEM]), NONE,
+		false, false, NULL,
 	};
 	int i;
 
@@ -87,7 +90,8 @@ static struct row descriptors(const struct measured *m)
 		"14", "descriptors per handle", "descriptors", NONE,
 		each(m->parts[HUGETLB].descriptors, m->one[HUGETLB].descriptors),
 		ways[HUGETLB]->name,
-		each(m->parts[NPUMEM].descriptors, m->one[NPUMEM].descriptors), 0, false, NULL,
+		each(m->parts[NPUMEM].descriptors, m->one[NPUMEM].descriptors), 0, false, false,
+		NULL,
 	};
 }
 
@@ -96,15 +100,133 @@ static struct row vmas(const struct measured *m)
 	return (struct row){
 		"14", "VMAs per mapping", "VMAs", NONE,
 		each(m->parts[HUGETLB].vmas, m->one[HUGETLB].vmas), ways[HUGETLB]->name,
-		each(m->parts[NPUMEM].vmas, m->one[NPUMEM].vmas), 0, false, NULL,
+		each(m->parts[NPUMEM].vmas, m->one[NPUMEM].vmas), 0, false, false, NULL,
 	};
 }
 
-static struct row not_yet(const char *number, const char *metric, const char *unit, double target)
+/* Ours, beside nothing else. */
+static struct row alone(const char *number, const char *metric, const char *unit, double ours,
+			double target)
 {
 	return (struct row){
-		number, metric, unit, NONE, NONE, NULL, NONE, target, false, "not yet",
+		number, metric, unit, NONE, NONE, NULL, ours, target, false, false, NULL,
 	};
+}
+
+static struct row missing(const char *number, const char *metric, const char *unit,
+			  double target, const char *why)
+{
+	struct row row = alone(number, metric, unit, NONE, target);
+
+	row.remark = why;
+	return row;
+}
+
+static const char *text(char *room, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static const char *text(char *room, size_t size, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(room, size, format, ap);
+	va_end(ap);
+	return room;
+}
+
+/* At the largest size that was measured, to that at the smallest. */
+static double slope(const struct sweep *sweep, int way)
+{
+	unsigned int last = sweep->points - 1;
+
+	while (last && isnan(sweep->y[last][way]))
+		last--;
+	return last ? sweep->y[last][way] / sweep->y[0][way] : NONE;
+}
+
+static struct row *whitelist_rows(const struct measured *m, struct row *row)
+{
+	double few = (double)m->few_pids.median / FEW_PIDS;
+	double many = (double)m->many_pids.median / TABLE_PIDS;
+	static char shares[64];
+
+	*row++ = alone("6", "whitelist 10000, per process", "instructions", many, 150);
+	*row++ = alone("6", "the same to that of 16", "ratio", many / few, 1.5);
+	*row = alone("7", "import, 10000 pids in the whitelist", "instructions",
+		     m->imports.among_pids.median, 1.2 * m->imports.alone.median);
+	row++->floor = m->imports.alone.median;
+	*row = alone("7", text(shares, sizeof(shares), "import, %u other shares",
+			       m->imports.shares), "instructions",
+		     m->imports.among_shares.median, 1.2 * m->imports.alone.median);
+	if (m->imports.shares < TABLE_PIDS)
+		row->remark = "10000 would need 20 GiB";
+	row++->floor = m->imports.alone.median;
+	return row;
+}
+
+static struct row *footprint_rows(const struct measured *m, struct row *row)
+{
+	int way;
+
+	*row = alone("15", "kernel memory, handle and mapping", "bytes",
+		     m->handle_bytes[NPUMEM], 256 + 8);
+	for (way = 0; way < WAYS; way++) {
+		double bytes = m->handle_bytes[way];
+
+		if (is_ours(way) || !bytes || (row->best_other_name && bytes >= row->best_other))
+			continue;
+		row->best_other = bytes;
+		row->best_other_name = ways[way]->name;
+	}
+	row++;
+	*row++ = alone("15", "kernel memory, whitelisted process", "bytes", m->entry_bytes, 32);
+	return row;
+}
+
+static struct row *crowd_rows(const struct measured *m, struct row *row)
+{
+	const struct sweep *sweep = &m->sweeps[BY_PROCESSES];
+	static char interval[96];
+
+	if (m->scaled) {
+		const struct scaling *s = &m->scaling;
+
+		*row = (struct row){
+			"16", "64 processes, speedup", "times", NONE, s->other,
+			ways[HUGETLB]->name, s->ours, 0.9 * s->other, true, false, NULL,
+		};
+		row++->remark = text(interval, sizeof(interval),
+				     "ratio within %.3f to %.3f (95 %%), %u processors", s->low,
+				     s->high, s->processors);
+	} else {
+		*row++ = missing("16", "64 processes, speedup", "times", NONE, "no --scaled");
+	}
+	if (sweep->points) {
+		*row = alone("16", "64 processes, cost to that of 1", "ratio",
+			     slope(sweep, NPUMEM), 1.1);
+		row->best_other = slope(sweep, HUGETLB);
+		row++->best_other_name = ways[HUGETLB]->name;
+	} else {
+		*row++ = missing("16", "64 processes, cost to that of 1", "ratio", 1.1,
+				 "no --sweeps");
+	}
+	return row;
+}
+
+static struct row death_row(const struct measured *m)
+{
+	struct row row = alone("17", "kill -9, cost to explicit end", "ratio",
+			       m->death[NPUMEM].ratio, 1.2);
+
+	if (m->death[HUGETLB].ratio) {
+		row.best_other = m->death[HUGETLB].ratio;
+		row.best_other_name = ways[HUGETLB]->name;
+	}
+	row.broken = m->death[NPUMEM].left;
+	if (row.broken)
+		row.remark = "memory was left";
+	return row;
 }
 
 static double least(double a, double b)
@@ -121,31 +243,32 @@ unsigned int rows_make(const struct measured *m, struct row *rows)
 	*row++ = (struct row){
 		"1", "ioctl that does nothing", "instructions", FLOOR(GETPPID),
 		FLOOR(REFUSED_IOCTL), "refused ioctl", FLOOR(QUERY), 1.7 * FLOOR(GETPPID),
-		false, NULL,
+		false, false, NULL,
 	};
 	*row++ = (struct row){
 		"2", "reserve and release", "instructions", FLOOR(MMAP_MUNMAP),
 		FLOOR(MMAP_MUNMAP), "memfd",
 		STEP(&m->one[NPUMEM], RESERVE) + STEP(&m->one[NPUMEM], RELEASE),
-		1.2 * FLOOR(MMAP_MUNMAP), false, NULL,
+		1.2 * FLOOR(MMAP_MUNMAP), false, false, NULL,
 	};
 	*row = compared("3", "create, zeroed", "instructions per 2 MiB", create, m->large);
 	row->floor = FLOOR(STOSQ);
 	row->target = 1.02 * row->floor;
 	row++;
-	*row++ = not_yet("3b", "create from zeroed memory", "instructions per 2 MiB",
-			 5 * FLOOR(QUERY));
+	if (m->sweeps[CREATE_BY_SIZE].points)
+		*row++ = alone("3", "create, 1 GiB to 2 MiB", "ratio",
+			       slope(&m->sweeps[CREATE_BY_SIZE], NPUMEM), 1.02);
+	*row++ = missing("3b", "create from zeroed memory", "instructions per 2 MiB",
+			 5 * FLOOR(QUERY), "the module keeps none");
 	*row++ = (struct row){
 		"4", "export", "instructions", FLOOR(MEMFD_CLOSE), NONE, NULL,
-		STEP(ours, EXPORT), 2 * FLOOR(QUERY), false, NULL,
+		STEP(ours, EXPORT), 2 * FLOOR(QUERY), false, false, NULL,
 	};
 	*row = compared("5", "hand over and import", "instructions", hand_over, m->one);
 	row->floor = FLOOR(SCM_RIGHTS_ONE);
 	row->target = least(2400, row->floor / 3);
 	row++;
-	*row++ = not_yet("6", "whitelist 10000, per process", "instructions", 150);
-	*row++ = not_yet("7", "import among 10000", "instructions",
-			 1.2 * STEP(&m->one[NPUMEM], RECEIVE));
+	row = whitelist_rows(m, row);
 	*row = compared("8", "map", "instructions per 2 MiB", map, m->large);
 	row->floor = row->best_other;
 	row->target = 300 + per_granule(FLOOR(QUERY));
@@ -174,10 +297,9 @@ unsigned int rows_make(const struct measured *m, struct row *rows)
 	row++;
 	*row++ = descriptors(m);
 	*row++ = vmas(m);
-	*row++ = not_yet("15", "kernel memory, handle and mapping", "bytes", 264);
-	*row++ = not_yet("15", "kernel memory, whitelisted process", "bytes", 32);
-	*row++ = not_yet("16", "64 processes, cost to that of 1", "ratio", 1.1);
-	*row++ = not_yet("17", "kill -9, cost to explicit end", "ratio", 1.2);
+	row = footprint_rows(m, row);
+	row = crowd_rows(m, row);
+	*row++ = death_row(m);
 	return row - rows;
 #undef FLOOR
 }

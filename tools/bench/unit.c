@@ -107,12 +107,19 @@ static void step(const struct way *way, struct unit *unit, struct board *board, 
 		board->sample[step][round] = sample_difference(&from, &to);
 }
 
-static void importer(const struct way *way, struct unit *unit, struct board *board,
-		     struct pair *pair, int rounds)
+/* One more before the others, unless one is much already. */
+static int first_round(int rounds)
 {
+	return rounds > 1 ? -1 : 0;
+}
+
+static void importer(const struct way *way, struct unit *unit, unsigned int memories,
+		     struct board *board, struct pair *pair, int rounds)
+{
+	struct unit own;
 	int round;
 
-	for (round = -1; round < rounds; round++) {
+	for (round = first_round(rounds); round < rounds; round++) {
 		pair_hear(pair);
 		board->descriptors[0] = count_descriptors();
 		board->vmas[0] = count_vmas();
@@ -122,7 +129,9 @@ static void importer(const struct way *way, struct unit *unit, struct board *boa
 		step(way, unit, board, round, TOUCH);
 		board->descriptors[1] = count_descriptors();
 		board->vmas[1] = count_vmas();
-		verify(unit);
+		own = *unit;
+		own.parts = memories;
+		verify(&own);
 		step(way, unit, board, round, READ_ONLY);
 		step(way, unit, board, round, READ_WRITE);
 		step(way, unit, board, round, UNMAP);
@@ -133,20 +142,34 @@ static void importer(const struct way *way, struct unit *unit, struct board *boa
 	exit(0);
 }
 
-static void exporter(const struct way *way, struct unit *unit, struct board *board,
-		     struct pair *pair, int rounds)
+/* Where there are fewer memories than parts, each is several parts, the first ones first. */
+static void repeat_memories(struct unit *unit, unsigned int memories)
 {
+	unsigned int i;
+
+	for (i = memories; i < unit->parts; i++) {
+		unit->part[i].fd = unit->part[i - memories].fd;
+		unit->token[i] = unit->token[i - memories];
+	}
+}
+
+static void exporter(const struct way *way, struct unit *unit, unsigned int memories,
+		     struct board *board, struct pair *pair, int rounds)
+{
+	struct unit own = *unit;
 	int round;
 
-	for (round = -1; round < rounds; round++) {
-		step(way, unit, board, round, NOTHING);
-		step(way, unit, board, round, ALLOCATE);
-		step(way, unit, board, round, EXPORT);
-		step(way, unit, board, round, WHITELIST);
+	own.parts = memories;
+	for (round = first_round(rounds); round < rounds; round++) {
+		step(way, &own, board, round, NOTHING);
+		step(way, &own, board, round, ALLOCATE);
+		step(way, &own, board, round, EXPORT);
+		step(way, &own, board, round, WHITELIST);
+		repeat_memories(unit, memories);
 		step(way, unit, board, round, SEND);
 		pair_tell(pair, 0);
 		pair_hear(pair);
-		step(way, unit, board, round, FREE);
+		step(way, &own, board, round, FREE);
 	}
 }
 
@@ -166,6 +189,23 @@ struct cost cost_of(uint64_t *row, unsigned int rounds)
 static bool in_whole(int step)
 {
 	return step != NOTHING && step != READ_ONLY && step != READ_WRITE;
+}
+
+/* An interrupt that comes meanwhile may add some, and reading them does. */
+static uint64_t least_events(const struct board *board, unsigned int rounds, int step, int event)
+{
+	uint64_t least = UINT64_MAX, from, to;
+	unsigned int round;
+
+	for (round = 0; round < rounds; round++) {
+		if (!board->sample[step][round].time)
+			return 0;
+		from = board->sample[NOTHING][round].event[event];
+		to = board->sample[step][round].event[event];
+		if (to - from < least)
+			least = to - from;
+	}
+	return least;
 }
 
 /* Without what measuring itself adds. */
@@ -190,19 +230,13 @@ static void evaluate(const struct board *board, unsigned int rounds, struct resu
 		result->step[i] = cost_of(row, rounds);
 	}
 	result->whole = cost_of(whole, rounds);
-	for (i = NOTHING + 1; i < STEPS; i++) {
-		const struct sample *last = &board->sample[i][rounds - 1];
-		const struct sample *none = &board->sample[NOTHING][rounds - 1];
-
+	for (i = NOTHING + 1; i < STEPS; i++)
 		for (event = 0; event < EVENTS; event++)
-			if (last->time)
-				result->events[i].event[event] =
-					last->event[event] - none->event[event];
-	}
+			result->events[i].event[event] = least_events(board, rounds, i, event);
 }
 
-static void run_pair(const struct way *way, struct unit *unit, struct board *board, int rounds,
-		     bool events)
+static void run_pair(const struct way *way, struct unit *unit, unsigned int memories,
+		     struct board *board, int rounds, bool events)
 {
 	struct pair pair;
 	unsigned int i;
@@ -211,8 +245,10 @@ static void run_pair(const struct way *way, struct unit *unit, struct board *boa
 	unit->token = shared_memory(unit->parts * sizeof(*unit->token));
 	if (!unit->part)
 		die("no memory");
-	for (i = 0; i < unit->parts; i++)
+	for (i = 0; i < unit->parts; i++) {
 		unit->part[i].fd = unit->part[i].other_fd = -1;
+		unit->part[i].device = i / memories;
+	}
 	unit->importer = pair_start(&pair);
 	unit->socket = pair.socket;
 	if (way->start)
@@ -220,31 +256,32 @@ static void run_pair(const struct way *way, struct unit *unit, struct board *boa
 	if (events)
 		events_open();
 	if (unit->importer) {
-		exporter(way, unit, board, &pair, rounds);
+		exporter(way, unit, memories, board, &pair, rounds);
 		pair_end(&pair);
 		events_close();
 		if (unit->node)
 			close(unit->node);
 	} else {
-		importer(way, unit, board, &pair, rounds);
+		importer(way, unit, memories, board, &pair, rounds);
 	}
 	munmap(unit->token, unit->parts * sizeof(*unit->token));
 	free(unit->part);
 }
 
 /*
- * Measures @rounds rounds, and those of one more before that. With @events it is
- * these that are counted, and not instructions.
+ * Measures @rounds rounds, with one more before them if it is not only one. With @events
+ * it is these that are counted, and not instructions.
  */
-void unit_run(const struct way *way, uint64_t length, unsigned int parts, unsigned int rounds,
+void unit_run(const struct way *way, const struct shape *shape, unsigned int rounds,
 	      bool events, struct result *result)
 {
-	struct unit unit = { .length = length, .parts = parts };
+	struct unit unit = { .length = shape->length, .parts = shape->parts };
+	unsigned int memories = shape->memories ? shape->memories : shape->parts;
 	struct board *board = shared_memory(sizeof(*board));
 
-	result->missing = way->prepare ? way->prepare(length * parts) : NULL;
+	result->missing = way->prepare ? way->prepare(shape->length * memories) : NULL;
 	if (!result->missing) {
-		run_pair(way, &unit, board, rounds, events);
+		run_pair(way, &unit, memories, board, rounds, events);
 		if (events) {
 			struct result counted = { 0 };
 

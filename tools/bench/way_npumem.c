@@ -80,16 +80,43 @@ static void receive(struct unit *unit)
 
 	for (i = 0; i < unit->parts; i++) {
 		import.token = unit->token[i];
+		import.device = unit->part[i].device;
+		import.flags = import.device ? NPUMEM_IMPORT_NO_PEER : 0;
 		command(unit->node, NPUMEM_IMPORT, &import, "import");
 		unit->part[i].handle = import.handle;
 	}
 }
 
+/*
+ * A reservation belongs to one device. Calls @act for each, with its first part and how
+ * many it has.
+ */
+static void for_each_reservation(struct unit *unit,
+				 void (*act)(struct unit *unit, unsigned int first,
+					     unsigned int parts))
+{
+	unsigned int first = 0, i;
+
+	for (i = 1; i <= unit->parts; i++) {
+		if (i < unit->parts && unit->part[i].device == unit->part[first].device)
+			continue;
+		act(unit, first, i - first);
+		first = i;
+	}
+}
+
+static void reserve_one(struct unit *unit, unsigned int first, unsigned int parts)
+{
+	char *at = unit->at + first * unit->length;
+
+	if (mmap(at, unit->length * parts, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED_NOREPLACE, unit->node, 0) != at)
+		die("reserve: %s", strerror(errno));
+}
+
 static void reserve(struct unit *unit)
 {
-	if (mmap(unit->at, unit->length * unit->parts, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED_NOREPLACE, unit->node, 0) != unit->at)
-		die("reserve: %s", strerror(errno));
+	for_each_reservation(unit, reserve_one);
 }
 
 static void map(struct unit *unit)
@@ -139,13 +166,20 @@ static void unmap(struct unit *unit)
 	}
 }
 
-static void release(struct unit *unit)
+static void release_one(struct unit *unit, unsigned int first, unsigned int parts)
 {
 	struct npumem_release release = {
-		.size = sizeof(release), .address = (uintptr_t)unit->at,
+		.size = sizeof(release),
+		.address = (uintptr_t)(unit->at + first * unit->length),
 	};
 
+	(void)parts;
 	command(unit->node, NPUMEM_RELEASE, &release, "release");
+}
+
+static void release(struct unit *unit)
+{
+	for_each_reservation(unit, release_one);
 }
 
 static void drop(struct unit *unit)

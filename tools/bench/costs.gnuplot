@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+#
+# How costs grow, from the tables in build/bench: make bench-plot
+
+set terminal svg size 1280,900 font 'sans-serif,13' background '#ffffff'
+set datafile missing '-'
+set multiplot layout 2,2
+set logscale xy
+set grid
+set key Left reverse noenhanced samplen 1.5
+set ylabel 'instructions'
+set format x '%g'
+set format y '10^{%L}'
+
+file(name) = sprintf('build/bench/%s.dat', name)
+# Ours and those through the library stand out.
+color(i) = word('#d62728 #ff9896 #7f7f7f #9467bd #1f77b4 #2ca02c #8c564b', i)
+width(i) = i == 1 ? 3 : 1.5
+
+set title 'The whole cycle, one handle: per 2 MiB'
+set xlabel 'MiB'
+set key outside right top
+set xrange [1.5:1400]
+set yrange [1e5:2e7]
+plot for [i=1:7] file('size') using 1:i+1 with linespoints linecolor rgb color(i) \
+	linewidth width(i) pointtype 7 pointsize 0.6 title columnheader(i+1)
+
+set title 'Import, map, unmap, free: per handle'
+set xlabel 'handles'
+set key inside bottom left
+set xrange [0.8:13000]
+set yrange [1e3:1e5]
+plot for [i in '1 5'] file('handles') using 1:int(i)+1 with linespoints \
+	linecolor rgb color(int(i)) linewidth width(int(i)) pointtype 7 pointsize 0.6 \
+	title columnheader(int(i)+1)
+
+set title 'Map, touch, unmap 2 MiB in each process: per cycle'
+set xlabel 'processes'
+set key outside right top
+set xrange [0.9:70]
+set yrange [1e3:1e7]
+plot for [i=1:7] file('processes') using 1:i+1 with linespoints linecolor rgb color(i) \
+	linewidth width(i) pointtype 7 pointsize 0.6 title columnheader(i+1)
+
+set title 'Whitelist in one request: per process'
+set xlabel 'processes let in'
+set key inside top right
+set xrange [0.8:80000]
+set yrange [1e2:1e4]
+plot file('pids') using 1:2 with linespoints linecolor rgb color(1) linewidth 3 \
+	pointtype 7 pointsize 0.6 title columnheader(2)

@@ -3,6 +3,7 @@
  * Shares: the random numbers under which memories can be imported. A share
  * does not hold its memory; it ends with it, or when its exporter says so.
  */
+#include <linux/compiler.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
@@ -177,8 +178,9 @@ struct npumem_memory *npumem_share_memory(struct npumem_share *share)
  */
 void npumem_share_end(struct npumem_share *share)
 {
-	rhashtable_remove_fast(&npumem_shares, &share->node,
-			       npumem_shares_params);
+	/* It reads a bucket while others set the bit in it that is its lock. */
+	data_race(rhashtable_remove_fast(&npumem_shares, &share->node,
+					 npumem_shares_params));
 	RCU_INIT_POINTER(share->memory, NULL);
 	wake_up_all(&share->wait);
 	npumem_share_put(share);
@@ -223,9 +225,10 @@ static int npumem_share_publish(struct npumem_share *share)
 		do {
 			share->token = get_random_u64();
 		} while (!share->token);
-		ret = rhashtable_lookup_insert_fast(&npumem_shares,
-						    &share->node,
-						    npumem_shares_params);
+		/* As in npumem_share_end(). */
+		ret = data_race(rhashtable_lookup_insert_fast(&npumem_shares,
+							      &share->node,
+							      npumem_shares_params));
 	} while (ret == -EEXIST);
 	/* The table could not grow, by whatever name. */
 	return ret ? -ENOMEM : 0;

@@ -13,7 +13,6 @@ static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: bench [OPTION]...\n"
-		"       bench --gate\n"
 		"       bench --scaling FILE\n"
 		"\n"
 		"Counts the instructions that npumem takes to share memory between processes,\n"
@@ -25,7 +24,6 @@ static void usage(FILE *out)
 		"  --sweeps FOLDER measure how costs grow, too, and write a table of each there\n"
 		"  --scaled FILE   take into the table what --scaling wrote\n"
 		"\n"
-		"  --gate          only our own costs and counts, to be compared with others\n"
 		"  --scaling FILE  only how far many processes get on several processors, by the\n"
 		"                  clock on the wall\n"
 		"  -h, --help      show this\n"
@@ -97,18 +95,6 @@ static void measure(struct measured *m, bool sweeps)
 	idlers_end(&idlers);
 }
 
-static void gate(void)
-{
-	static struct measured measured;
-
-	events_prepare();
-	floors_run(measured.floor);
-	run_way(NPUMEM, &shape_one, &measured.one[NPUMEM]);
-	run_way(NPUMEM, &shape_large, &measured.large[NPUMEM]);
-	run_way(NPUMEM, &shape_parts, &measured.parts[NPUMEM]);
-	gate_print(&measured);
-}
-
 static void print_steps(const struct measured *m)
 {
 	floors_print(m->floor);
@@ -150,19 +136,17 @@ static void report(const struct measured *m, const char *json, bool print)
 
 int main(int argc, char **argv)
 {
-	enum { JSON = 1, SWEEP, SCALED, GATE, SCALING };
+	enum { JSON = 1, SWEEP, SCALED, SCALING };
 	static const struct option options[] = {
 		{ "json", required_argument, NULL, JSON },
 		{ "sweeps", required_argument, NULL, SWEEP },
 		{ "scaled", required_argument, NULL, SCALED },
-		{ "gate", no_argument, NULL, GATE },
 		{ "scaling", required_argument, NULL, SCALING },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static struct measured measured;
 	const char *json = NULL, *sweeps = NULL, *scaling = NULL;
-	bool only_gate = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -176,9 +160,6 @@ int main(int argc, char **argv)
 		case SCALED:
 			scaling_read(&measured.scaling, optarg);
 			measured.scaled = true;
-			break;
-		case GATE:
-			only_gate = true;
 			break;
 		case SCALING:
 			scaling = optarg;
@@ -199,8 +180,6 @@ int main(int argc, char **argv)
 	if (scaling) {
 		scaling_run(&measured.scaling);
 		scaling_write(&measured.scaling, scaling);
-	} else if (only_gate) {
-		gate();
 	} else {
 		measure(&measured, sweeps);
 		print_steps(&measured);

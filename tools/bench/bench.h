@@ -37,6 +37,8 @@ struct sample {
 extern const char *const event_names[EVENTS];
 
 uint64_t now(void);
+/* What reading the clock adds. */
+uint64_t clock_cost(void);
 /* Once, before any of these. */
 void events_prepare(void);
 /* Of the calling process. Counting slows it down. */
@@ -154,6 +156,8 @@ void unit_run(const struct way *way, const struct shape *shape, unsigned int rou
 	      bool events, struct result *result);
 struct cost cost_of(uint64_t *row, unsigned int rounds);
 void touch(const struct unit *unit);
+/* What a way does in a step, if anything. */
+void unit_step(const struct way *way, struct unit *unit, enum step step);
 
 /* ---- npumem by hand: way_npumem.c, whitelist.c ---- */
 

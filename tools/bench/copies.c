@@ -117,28 +117,14 @@ static void free_room(struct room *room)
 	}
 }
 
-/* Linux promises memory that it has not got: ask how much there is. */
-static int host_has(size_t size)
-{
-	FILE *info = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
-	char line[128];
-
-	while (info && fgets(line, sizeof(line), info))
-		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
-			break;
-	if (info)
-		fclose(info);
-	return kib * KIB > size + 64 * MIB;
-}
-
 static int get_room(struct room *room, size_t size, uint32_t devices)
 {
 	aclError error = ACL_SUCCESS;
 	uint32_t i;
 
 	memset(room, 0, sizeof(*room));
-	if (!host_has(4 * size))
+	/* Linux promises memory that it has not got: ask how much there is. */
+	if (memory_available() <= 4 * size + 64 * MIB)
 		return 0;
 	for (i = 0; i < 2 && !error; i++) {
 		check("aclrtSetDevice", aclrtSetDevice(devices > 1 ? 1 - i : 0));

@@ -48,6 +48,20 @@ uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+uint64_t clock_cost(void)
+{
+	uint64_t least = UINT64_MAX, from, to;
+	int round;
+
+	for (round = 0; round < ROUNDS; round++) {
+		from = now();
+		to = now();
+		if (to - from < least)
+			least = to - from;
+	}
+	return least;
+}
+
 static void event_open(enum event kind, struct perf_event_attr *attr)
 {
 	int fd;
@@ -144,15 +158,20 @@ struct sample sample_difference(const struct sample *from, const struct sample *
 	return difference;
 }
 
+static void say(const char *format, va_list ap)
+{
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+}
+
 void die(const char *what, ...)
 {
 	va_list ap;
 
-	fprintf(stderr, "%s: ", program_invocation_short_name);
 	va_start(ap, what);
-	vfprintf(stderr, what, ap);
+	say(what, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 	exit(1);
 }
 
@@ -160,11 +179,9 @@ void progress(const char *format, ...)
 {
 	va_list ap;
 
-	fprintf(stderr, "%s: ", program_invocation_short_name);
 	va_start(ap, format);
-	vfprintf(stderr, format, ap);
+	say(format, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 void *shared_memory(uint64_t size)

@@ -41,12 +41,6 @@ static void set(uint32_t *word, uint32_t value)
 	futex(word, FUTEX_WAKE, INT_MAX);
 }
 
-static void make(const struct way *way, struct unit *unit, enum step step)
-{
-	if (way->step[step])
-		way->step[step](unit);
-}
-
 static void sit(const struct way *way, struct seat *seat)
 {
 	struct part part = { .fd = -1, .other_fd = -1 };
@@ -57,9 +51,9 @@ static void sit(const struct way *way, struct seat *seat)
 	unit.token = &token;
 	if (way->start)
 		way->start(&unit);
-	make(way, &unit, ALLOCATE);
-	make(way, &unit, EXPORT);
-	make(way, &unit, RESERVE);
+	unit_step(way, &unit, ALLOCATE);
+	unit_step(way, &unit, EXPORT);
+	unit_step(way, &unit, RESERVE);
 	set(&seat->taken, 1);
 	for (turn = 1; ; turn++) {
 		wait_while(&seat->turn, turn);
@@ -67,9 +61,9 @@ static void sit(const struct way *way, struct seat *seat)
 			exit(0);
 		seat->from = now();
 		for (i = 0; i < seat->times; i++) {
-			make(way, &unit, MAP);
+			unit_step(way, &unit, MAP);
 			touch(&unit);
-			make(way, &unit, UNMAP);
+			unit_step(way, &unit, UNMAP);
 		}
 		seat->to = now();
 		set(&seat->taken, turn + 1);

@@ -17,12 +17,6 @@
 
 enum end { EMPTY, EXPLICIT, KILLED };
 
-static void make(const struct way *way, struct unit *unit, enum step step)
-{
-	if (way->step[step])
-		way->step[step](unit);
-}
-
 static uint64_t used(void)
 {
 	struct npumem_device_info info = { .size = sizeof(info) };
@@ -49,7 +43,7 @@ static void map_all(const struct way *way, struct unit *units)
 		all->part[i].fd = all->part[i].other_fd = -1;
 	if (way->start)
 		way->start(all);
-	make(way, all, ALLOCATE);
+	unit_step(way, all, ALLOCATE);
 	all->at = find_addresses(TIMES * MEMORIES * GRANULE);
 	for (i = TIMES; i-- > 0;) {
 		part = calloc(MEMORIES, sizeof(*part));
@@ -60,8 +54,8 @@ static void map_all(const struct way *way, struct unit *units)
 		units[i] = *all;
 		units[i].part = part;
 		units[i].at = all->at + i * MEMORIES * GRANULE;
-		make(way, &units[i], RESERVE);
-		make(way, &units[i], MAP);
+		unit_step(way, &units[i], RESERVE);
+		unit_step(way, &units[i], MAP);
 	}
 }
 
@@ -71,10 +65,10 @@ static uint64_t unmap_all(const struct way *way, struct unit *units)
 	unsigned int i;
 
 	for (i = 0; i < TIMES; i++) {
-		make(way, &units[i], UNMAP);
-		make(way, &units[i], RELEASE);
+		unit_step(way, &units[i], UNMAP);
+		unit_step(way, &units[i], RELEASE);
 	}
-	make(way, &units[0], FREE);
+	unit_step(way, &units[0], FREE);
 	return now() - from;
 }
 

@@ -112,18 +112,12 @@ void floors_run(struct cost *floors)
 		.block = mmap(NULL, GRANULE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0),
 	};
-	uint64_t row[ROUNDS], clock = UINT64_MAX, from;
+	uint64_t row[ROUNDS], clock = clock_cost(), from;
 	int floor, round;
 
 	if (room.null < 0 || room.memfd < 0 || ftruncate(room.memfd, GRANULE) ||
 	    room.block == MAP_FAILED || socketpair(AF_UNIX, SOCK_STREAM, 0, room.sockets))
 		die("floors: %s", strerror(errno));
-	for (round = 0; round < ROUNDS; round++) {
-		from = now();
-		row[round] = now() - from;
-		if (row[round] < clock)
-			clock = row[round];
-	}
 	for (floor = 0; floor < FLOORS; floor++) {
 		for (round = -1; round < ROUNDS; round++) {
 			from = now();

@@ -53,12 +53,6 @@ struct many {
 	unsigned int count;
 };
 
-static void make(const struct way *way, struct unit *unit, enum step step)
-{
-	if (way->step[step])
-		way->step[step](unit);
-}
-
 /* Of handles of 2 MiB with a mapping each, in the process that allocated them. */
 static void measure_handles(const void *argument, double *bytes)
 {
@@ -75,10 +69,10 @@ static void measure_handles(const void *argument, double *bytes)
 		unit.part[i].fd = unit.part[i].other_fd = -1;
 	if (many->way->start)
 		many->way->start(&unit);
-	make(many->way, &unit, RESERVE);
+	unit_step(many->way, &unit, RESERVE);
 	before = charged();
-	make(many->way, &unit, ALLOCATE);
-	make(many->way, &unit, MAP);
+	unit_step(many->way, &unit, ALLOCATE);
+	unit_step(many->way, &unit, MAP);
 	*bytes = ((double)charged() - before) / many->count;
 }
 

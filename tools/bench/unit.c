@@ -67,6 +67,12 @@ void touch(const struct unit *unit)
 			die("memory that is not zero");
 }
 
+void unit_step(const struct way *way, struct unit *unit, enum step step)
+{
+	if (way->step[step])
+		way->step[step](unit);
+}
+
 /* All of it must read as zeros, and be something else for who gets it next. */
 static void verify(const struct unit *unit)
 {

@@ -111,20 +111,6 @@ void let_in(int node, uint64_t token, const int32_t *pids, unsigned int count)
 		die("whitelisted %u of %u processes", add.added, count);
 }
 
-static uint64_t clock_cost(void)
-{
-	uint64_t least = UINT64_MAX, from, to;
-	int round;
-
-	for (round = 0; round < ROUNDS; round++) {
-		from = now();
-		to = now();
-		if (to - from < least)
-			least = to - from;
-	}
-	return least;
-}
-
 /* All in one request, into an empty whitelist. */
 struct cost whitelist_cost(const int32_t *pids, unsigned int count)
 {

@@ -63,13 +63,6 @@ static const struct rhashtable_params npumem_shares_params = {
 static void npumem_shares_sweep(struct work_struct *work);
 static DECLARE_DELAYED_WORK(npumem_sweeper, npumem_shares_sweep);
 
-/* While there are shares it runs again and again. */
-static void npumem_shares_sweep_later(unsigned long delay)
-{
-	if (!delayed_work_pending(&npumem_sweeper))
-		queue_delayed_work(system_dfl_wq, &npumem_sweeper, delay);
-}
-
 static void npumem_shares_sweep(struct work_struct *work)
 {
 	unsigned long start = jiffies;
@@ -90,9 +83,11 @@ static void npumem_shares_sweep(struct work_struct *work)
 	}
 	rhashtable_walk_stop(&iter);
 	rhashtable_walk_exit(&iter);
+	/* An export may have asked for it meanwhile, and for sooner. */
 	if (atomic_read(&npumem_shares.nelems))
-		npumem_shares_sweep_later(max_t(unsigned long, NPUMEM_SWEEP_PERIOD,
-						(jiffies - start) * NPUMEM_SWEEP_SHARE));
+		mod_delayed_work(system_dfl_wq, &npumem_sweeper,
+				 max_t(unsigned long, NPUMEM_SWEEP_PERIOD,
+				       (jiffies - start) * NPUMEM_SWEEP_SHARE));
 }
 
 int npumem_shares_init(void)
@@ -252,7 +247,10 @@ npumem_share_begin_locked(struct npumem_client *client,
 		return ERR_PTR(ret);
 	}
 	WRITE_ONCE(memory->share, share);
-	npumem_shares_sweep_later(NPUMEM_SWEEP_PERIOD);
+	/* From now on it runs again and again while there are shares. */
+	if (!delayed_work_pending(&npumem_sweeper))
+		queue_delayed_work(system_dfl_wq, &npumem_sweeper,
+				   NPUMEM_SWEEP_PERIOD);
 	return share;
 }
 

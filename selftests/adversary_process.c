@@ -244,6 +244,7 @@ static long do_flip(__u64 *a)
 	struct flip flip = { .values = { 64, 1ULL << 40 } };
 	__u64 handle, base, i, rounds = a[0];
 	pthread_t thread;
+	int64_t start = now_ms();
 	char *room, host[64];
 	long ret;
 
@@ -264,7 +265,9 @@ static long do_flip(__u64 *a)
 	*flip.field = flip.values[0];
 	if (pthread_create(&thread, NULL, flip_thread, &flip))
 		return -EAGAIN;
-	for (i = 0, ret = 0; i < rounds && !ret; i++) {
+	/* Longer than asked for, if the other thread does not get a processor. */
+	for (i = 0, ret = 0; !ret && (i < rounds || ((!a[0] || !a[1]) &&
+						     now_ms() - start < 60000)); i++) {
 		memset(host, 0, sizeof(host));
 		ret = npumem_call(client_fd, NPUMEM_COPY, copy);
 		if (!ret && bytes_differ(host, 64, 0x44) >= 0)

@@ -9,18 +9,6 @@
 #define DRIVER	"/sys/bus/platform/drivers/npumem"
 #define NAME	"npumem.1"
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), error = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		error = -errno;
-	close(fd);
-	return error;
-}
-
 static int unbind(void)
 {
 	return write_file(DRIVER "/unbind", NAME);

@@ -58,18 +58,6 @@ static const char *is_left(void)
 	return what;
 }
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), error = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		error = -errno;
-	close(fd);
-	return error;
-}
-
 static bool is_bound(unsigned int id)
 {
 	char path[64];

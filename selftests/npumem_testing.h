@@ -25,6 +25,21 @@ static MAYBE_UNUSED int repeats(int n)
 	return slow > 1 && slow < n ? n / slow : n;
 }
 
+/* ---- files of the kernel ---- */
+
+/* Returns 0 or -errno. */
+static MAYBE_UNUSED int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
 /* ---- the kernel's pages ---- */
 
 static inline __u64 page_bytes(void)

@@ -240,8 +240,8 @@ void npumem_memory_put(struct npumem_memory *memory);
  * @plain: exported as it is. Changed under the memory's share_lock, as @key
  * @key: exported as a key
  * @lock: serialises changes of @whitelist and @nr_pids
- * @whitelist: struct pid of each process let in, with a reference, by its
- *             number in the initial namespace. A number that comes back
+ * @whitelist: blocks of struct pid of each process let in, with a reference, by
+ *             its number in the initial namespace. A number that comes back
  *             belongs to another struct pid, so an entry never outlives its
  *             process. Read under RCU
  * @nr_pids: entries of @whitelist

@@ -100,6 +100,75 @@ TEST_F_TIMEOUT(whitelist, takes_the_same_process_many_times_in_one_list, 180)
 	EXPECT_EQ(0, client_import(&self->importer, self->token, 0, &handle));
 }
 
+/* Whose number is in the list twice may end in between, and another one have it. */
+TEST_F_TIMEOUT(whitelist, may_name_two_processes_by_one_number, 180)
+{
+	struct call call = {
+		.function = client_do_allow_list,
+		.argument = { self->token, to_u64(self->list), NPUMEM_WHITELIST_MAX },
+	};
+	unsigned int i, round;
+	struct process named;
+	__u64 added, handle;
+
+	ASSERT_EQ(0, process_start(&named));
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < NPUMEM_WHITELIST_MAX; i++)
+			self->list[i] = named.pid;
+		ASSERT_EQ(0, process_begin(&self->exporter, &call));
+		pause_ms(round % 4);
+		ASSERT_EQ(0, process_kill(&named));
+		ASSERT_EQ(0, process_start_again(&named, named.pid));
+		/* It had ended by the first look, or there was one to be let in. */
+		if (process_end(&self->exporter, &call))
+			ASSERT_EQ(-ESRCH, call.result);
+	}
+	/* There is room for as many as there are. */
+	ASSERT_TRUE(limit_whitelist(3));
+	self->list[0] = named.pid;
+	self->list[1] = self->importer.pid;
+	self->list[2] = self->stranger.pid;
+	ASSERT_EQ(0, add(&self->exporter, self->token, self->list, 3, &added));
+	EXPECT_EQ(3, added);
+	EXPECT_EQ(0, client_import(&self->importer, self->token, 0, &handle));
+	ASSERT_EQ(0, process_kill(&named));
+}
+
+/* All numbers below a limit but that of the stranger, from either end. */
+static __u32 list_all(__s32 *list, __s32 limit, __s32 stranger, bool backwards)
+{
+	__u32 count = 0;
+	__s32 i;
+
+	for (i = 1; i < limit; i++) {
+		__s32 pid = backwards ? limit - i : i;
+
+		if (pid != stranger)
+			list[count++] = pid;
+	}
+	return count;
+}
+
+TEST_F_TIMEOUT(whitelist, lets_in_those_in_the_list_and_nobody_next_to_them, 180)
+{
+	__u64 added, again, handle;
+	__u32 count;
+
+	/* From 1 on, over all of the slots near those of the two. */
+	count = list_all(self->list, NPUMEM_WHITELIST_MAX, self->stranger.pid, true);
+	ASSERT_EQ(0, add(&self->exporter, self->token, self->list, count, &added));
+	/* The two that are in, this one and init at the least. */
+	EXPECT_LE(4, added);
+	EXPECT_EQ(0, client_import(&self->importer, self->token, 0, &handle));
+	EXPECT_EQ(-EPERM, client_import(&self->stranger, self->token, 0, &handle));
+	count = list_all(self->list, NPUMEM_WHITELIST_MAX, self->stranger.pid, false);
+	ASSERT_EQ(0, add(&self->exporter, self->token, self->list, count, &again));
+	EXPECT_LE(4, again);
+	EXPECT_EQ(-EPERM, client_import(&self->stranger, self->token, 0, &handle));
+	ASSERT_EQ(0, client_allow(&self->exporter, self->token, self->stranger.pid));
+	EXPECT_EQ(0, client_import(&self->stranger, self->token, 0, &handle));
+}
+
 TEST_F_TIMEOUT(whitelist, by_a_stranger_is_EREMOTE, 180)
 {
 	__u64 handle;

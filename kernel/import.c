@@ -25,12 +25,13 @@ static bool npumem_import_settled(struct npumem_share *share, struct pid *tgid)
  */
 static int npumem_import_permit(struct npumem_share *share, struct pid *tgid)
 {
-	unsigned long wait = msecs_to_jiffies(READ_ONCE(npumem_import_wait_ms));
+	unsigned long wait;
 	long left;
 
 	if (share->anyone || share->exporter == tgid ||
 	    npumem_whitelist_has(share, tgid))
 		return 0;
+	wait = msecs_to_jiffies(READ_ONCE(npumem_import_wait_ms));
 	left = wait_event_killable_timeout(share->wait,
 					   npumem_import_settled(share, tgid),
 					   wait);

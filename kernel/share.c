@@ -26,11 +26,14 @@ static struct rhashtable npumem_shares;
  * compared in one go: neither how long the chain is nor where two numbers first
  * differ tells anything about those that are in the table.
  */
-static siphash_key_t npumem_shares_key;
+static hsiphash_key_t npumem_shares_key;
 
 static u32 npumem_share_hash(const void *token, u32 length, u32 seed)
 {
-	return siphash_2u64(*(const u64 *)token, seed, &npumem_shares_key);
+	u64 number = *(const u64 *)token;
+
+	return hsiphash_3u32(lower_32_bits(number), upper_32_bits(number), seed,
+			     &npumem_shares_key);
 }
 
 /* 0 if it is the one. */

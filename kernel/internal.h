@@ -7,7 +7,7 @@
  *
  *	npumem_clients_lock
  *	  npumem_client.handle_lock
- *	npumem_memory.share_lock
+ *	share_lock, a bit of npumem_memory.flags
  *	npumem_share.lock
  *	  mmap_lock of the process
  *	    npumem_client.map_lock
@@ -178,42 +178,64 @@ void npumem_pool_free(struct page **chunks, unsigned long nr_chunks);
  * memory.c
  */
 
+/* Bits of npumem_memory.flags. */
+enum {
+	/*
+	 * share_lock: serialises exporting the memory and ending its share. A bit is
+	 * enough, as only threads of one process ever wait for it.
+	 */
+	NPUMEM_MEMORY_SHARE_LOCK,
+	/* Its length is a multiple of 1 GiB, not of 2 MiB. */
+	NPUMEM_MEMORY_1G,
+};
+
 /**
  * struct npumem_memory - one physical allocation
  * @ref: held by each handle and each mapping, by calls under way
+ * @attr: as asked for
  * @device: where it is; a reference
  * @serial: names it to the administrator; tokens and addresses never do
  * @requested: bytes asked for
- * @granule: what its length is a multiple of
- * @location_type: as asked for
- * @location_id: as asked for
- * @attr: as asked for
- * @share_lock: serialises exporting it and ending the share
- * @share: its share while it is exported: a reference. Changed under @share_lock,
+ * @rcu: frees it after those who found it by its share have looked, at nothing but
+ *       @ref
+ * @share: its share while it is exported: a reference. Changed under share_lock,
  *         but for the end of the memory
- * @rcu: frees it after those who found it by its share have looked
+ * @flags: a lock, and what never changes
+ * @location_type: as asked for
+ * @location_id: as asked for: there are not so many nodes
  * @nr_chunks: elements of @chunks
  * @chunks: its pages in order
+ *
+ * There may be millions: with one chunk it is an object of 64 bytes.
  */
 struct npumem_memory {
 	struct kref ref;
-	struct npumem_device *device;
-	u64 serial;
-	u64 requested;
-	u64 granule;
-	u32 location_type;
-	u32 location_id;
 	u32 attr;
-	struct mutex share_lock;	/* changes of share and its doors */
+	struct npumem_device *device;
+	union {
+		struct {
+			u64 serial;
+			u64 requested;
+		};
+		struct rcu_head rcu;
+	};
 	struct npumem_share *share;
-	struct rcu_head rcu;
-	unsigned long nr_chunks;
+	unsigned long flags;
+	u8 location_type;
+	u16 location_id;
+	u32 nr_chunks;
 	struct page *chunks[];
 };
 
 static inline u64 npumem_memory_length(const struct npumem_memory *memory)
 {
 	return (u64)memory->nr_chunks << NPUMEM_CHUNK_SHIFT;
+}
+
+static inline u64 npumem_memory_granule(const struct npumem_memory *memory)
+{
+	return test_bit(NPUMEM_MEMORY_1G, &memory->flags) ? NPUMEM_GRANULE_1G :
+							    NPUMEM_GRANULE;
 }
 
 struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,

@@ -220,11 +220,11 @@ static int npumem_mapping_insert_locked(struct npumem_client *client,
 static int npumem_map_check(const struct npumem_map *arg,
 			    const struct npumem_memory *memory, u64 *last)
 {
-	u64 length;
+	u64 granule = npumem_memory_granule(memory), length;
 
-	if (check_add_overflow(arg->length, memory->granule - 1, &length))
+	if (check_add_overflow(arg->length, granule - 1, &length))
 		return -EOVERFLOW;
-	length &= ~(memory->granule - 1);
+	length &= ~(granule - 1);
 	if (length > npumem_memory_length(memory))
 		return -EOVERFLOW;
 	if (length < npumem_memory_length(memory))

@@ -43,7 +43,7 @@ struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
 	if (ret)
 		return ERR_PTR(ret);
 	ret = -ENOMEM;
-	if (!npumem_pool_can(nid, nr_chunks))
+	if (nr_chunks > U32_MAX || !npumem_pool_can(nid, nr_chunks))
 		goto err_uncharge;
 	memory = kvzalloc(struct_size(memory, chunks, nr_chunks),
 			  GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
@@ -54,11 +54,11 @@ struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
 		goto err_free;
 
 	kref_init(&memory->ref);
-	mutex_init(&memory->share_lock);
 	memory->device = npumem_device_hold(device);
 	memory->serial = atomic64_inc_return(&npumem_serial);
 	memory->requested = requested;
-	memory->granule = granule;
+	if (granule == NPUMEM_GRANULE_1G)
+		memory->flags = BIT(NPUMEM_MEMORY_1G);
 	memory->nr_chunks = nr_chunks;
 	return memory;
 

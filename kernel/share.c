@@ -5,13 +5,16 @@
  */
 #include <linux/compiler.h>
 #include <linux/fs.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
 #include <linux/rhashtable.h>
+#include <linux/sched.h>
 #include <linux/siphash.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
 #include "internal.h"
@@ -43,6 +46,33 @@ static int npumem_share_compare(struct rhashtable_compare_arg *arg,
 	const struct npumem_share *share = entry;
 
 	return share->token != *(const u64 *)arg->key;
+}
+
+/*
+ * What lockdep knows share_lock by, which is a bit of each memory's flags: nobody
+ * holds two of them.
+ */
+static struct lock_class_key npumem_share_lock_key;
+static struct {
+	struct lockdep_map dep_map;
+} npumem_share_lock;
+
+static int npumem_share_lock_killable(struct npumem_memory *memory)
+{
+	int ret;
+
+	lock_map_acquire(&npumem_share_lock.dep_map);
+	ret = wait_on_bit_lock(&memory->flags, NPUMEM_MEMORY_SHARE_LOCK,
+			       TASK_KILLABLE);
+	if (ret)
+		lock_map_release(&npumem_share_lock.dep_map);
+	return ret;
+}
+
+static void npumem_share_unlock(struct npumem_memory *memory)
+{
+	lock_map_release(&npumem_share_lock.dep_map);
+	clear_and_wake_up_bit(NPUMEM_MEMORY_SHARE_LOCK, &memory->flags);
 }
 
 static const struct rhashtable_params npumem_shares_params = {
@@ -95,6 +125,8 @@ static void npumem_shares_sweep(struct work_struct *work)
 
 int npumem_shares_init(void)
 {
+	lockdep_init_map(&npumem_share_lock.dep_map, "npumem_share_lock",
+			 &npumem_share_lock_key, 0);
 	get_random_bytes(&npumem_shares_key, sizeof(npumem_shares_key));
 	return rhashtable_init(&npumem_shares, &npumem_shares_params);
 }
@@ -240,7 +272,7 @@ npumem_share_begin_locked(struct npumem_client *client,
 	struct npumem_share *share;
 	int ret;
 
-	lockdep_assert_held(&memory->share_lock);
+	lockdep_assert_held(&npumem_share_lock);
 	share = npumem_share_create(client, memory, anyone);
 	if (IS_ERR(share))
 		return share;
@@ -261,7 +293,7 @@ static void npumem_share_end_locked(struct npumem_memory *memory)
 {
 	struct npumem_share *share = memory->share;
 
-	lockdep_assert_held(&memory->share_lock);
+	lockdep_assert_held(&npumem_share_lock);
 	WRITE_ONCE(memory->share, NULL);
 	npumem_share_end(share);
 }
@@ -291,7 +323,7 @@ static int npumem_share_export_locked(struct npumem_call *call,
 	bool was;
 	int ret;
 
-	lockdep_assert_held(&memory->share_lock);
+	lockdep_assert_held(&npumem_share_lock);
 	if (begun) {
 		share = npumem_share_begin_locked(call->client, memory,
 						  arg->flags &
@@ -344,10 +376,10 @@ int npumem_ioctl_export(struct npumem_call *call)
 	if (READ_ONCE(memory->device->gone))
 		goto out;
 	ret = -EINTR;
-	if (mutex_lock_killable(&memory->share_lock))
+	if (npumem_share_lock_killable(memory))
 		goto out;
 	ret = npumem_share_export_locked(call, memory);
-	mutex_unlock(&memory->share_lock);
+	npumem_share_unlock(memory);
 out:
 	npumem_memory_put(memory);
 	return ret;
@@ -362,7 +394,7 @@ static int npumem_share_unexport(struct npumem_share *share)
 	memory = npumem_share_memory(share);
 	if (IS_ERR(memory))
 		return -ENOENT;
-	if (mutex_lock_killable(&memory->share_lock)) {
+	if (npumem_share_lock_killable(memory)) {
 		npumem_memory_put(memory);
 		return -EINTR;
 	}
@@ -371,7 +403,7 @@ static int npumem_share_unexport(struct npumem_share *share)
 		trace_npumem_unexport(memory);
 		ret = 0;
 	}
-	mutex_unlock(&memory->share_lock);
+	npumem_share_unlock(memory);
 	npumem_memory_put(memory);
 	return ret;
 }

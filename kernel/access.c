@@ -142,9 +142,9 @@ static unsigned long npumem_change_last_locked(struct npumem_client *client,
 
 	span = npumem_span_first(client, change->first, change->first);
 	mapping = span ? span->mapping : NULL;
-	if (mapping && mapping->first == change->first &&
+	if (mapping && npumem_mapping_first(mapping) == change->first &&
 	    mapping->memory->requested == change->length)
-		return mapping->last;
+		return npumem_mapping_last(mapping);
 	return (change->first + change->length - 1) | ~NPUMEM_CHUNK_MASK;
 }
 

@@ -50,8 +50,22 @@ static struct file_system_type npumem_fs = {
 
 int npumem_clients_init(void)
 {
+	int ret;
+
+	ret = npumem_handles_init();
+	if (ret)
+		return ret;
+	ret = npumem_mappings_init();
+	if (ret)
+		goto err_handles;
 	npumem_mount = kern_mount(&npumem_fs);
-	return PTR_ERR_OR_ZERO(npumem_mount);
+	if (!IS_ERR(npumem_mount))
+		return 0;
+	ret = PTR_ERR(npumem_mount);
+	npumem_mappings_exit();
+err_handles:
+	npumem_handles_exit();
+	return ret;
 }
 
 void npumem_clients_exit(void)
@@ -64,6 +78,8 @@ void npumem_clients_exit(void)
 	wait_var_event(&npumem_nr_clients, !atomic_read(&npumem_nr_clients));
 	mmu_notifier_synchronize();
 	kern_unmount(npumem_mount);
+	npumem_mappings_exit();
+	npumem_handles_exit();
 }
 
 /*

@@ -136,7 +136,7 @@ static int npumem_piece_get(struct npumem_client *client, u32 device,
 		ret = npumem_span_permit(client, span, device, write);
 	if (!ret) {
 		piece->memory = npumem_memory_hold(span->mapping->memory);
-		piece->offset = address - span->mapping->first;
+		piece->offset = address - npumem_mapping_first(span->mapping);
 		piece->before = piece->offset & ~NPUMEM_CHUNK_MASK;
 		piece->after = NPUMEM_CHUNK_SIZE - piece->before;
 		piece->chunk = piece->memory->chunks[piece->offset >>

@@ -24,7 +24,7 @@
 static unsigned long npumem_span_pfn(const struct npumem_span *span,
 				     unsigned long address)
 {
-	unsigned long offset = address - span->mapping->first;
+	unsigned long offset = address - npumem_mapping_first(span->mapping);
 	struct npumem_memory *memory = span->mapping->memory;
 
 	return page_to_pfn(memory->chunks[offset >> NPUMEM_CHUNK_SHIFT]) +

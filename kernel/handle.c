@@ -8,6 +8,20 @@
 
 #include "internal.h"
 
+/* There may be millions, and there is no general cache of that size. */
+static struct kmem_cache *npumem_handle_cache;
+
+int npumem_handles_init(void)
+{
+	npumem_handle_cache = KMEM_CACHE(npumem_handle, SLAB_ACCOUNT);
+	return npumem_handle_cache ? 0 : -ENOMEM;
+}
+
+void npumem_handles_exit(void)
+{
+	kmem_cache_destroy(npumem_handle_cache);
+}
+
 static u64 npumem_handle_number(const struct npumem_client *client,
 				const struct npumem_handle *handle)
 {
@@ -133,7 +147,10 @@ npumem_handle_add_locked(struct npumem_client *client,
 	}
 	handle->references++;
 	/* What earlier imports brought was disabled, if this one had to. */
-	handle->links = enables ? 1 : handle->links + link;
+	if (enables)
+		handle->links = 1;
+	else
+		handle->links += link && handle->links < U32_MAX;
 	return handle;
 }
 
@@ -159,7 +176,7 @@ int npumem_handle_add(struct npumem_client *client,
 	struct npumem_handle *handle, *fresh;
 	int ret;
 
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	fresh = kmem_cache_zalloc(npumem_handle_cache, GFP_KERNEL);
 	if (!fresh)
 		return -ENOMEM;
 	fresh->memory = memory;
@@ -174,7 +191,7 @@ int npumem_handle_add(struct npumem_client *client,
 	mutex_unlock(&client->handle_lock);
 
 	if (handle != fresh)
-		kfree(fresh);
+		kmem_cache_free(npumem_handle_cache, fresh);
 	return ret;
 }
 
@@ -202,7 +219,8 @@ int npumem_handle_undo_import(struct npumem_client *client, u64 number,
 		mutex_unlock(&client->handle_lock);
 		return -ENOENT;
 	}
-	if (link && handle->links && !--handle->links)
+	if (link && handle->links && handle->links < U32_MAX &&
+	    !--handle->links)
 		npumem_peer_disable_both_locked(client, handle->device,
 						handle->memory->device->id);
 	last = !--handle->references;
@@ -212,7 +230,7 @@ int npumem_handle_undo_import(struct npumem_client *client, u64 number,
 
 	if (last) {
 		npumem_memory_put(handle->memory);
-		kfree(handle);
+		kmem_cache_free(npumem_handle_cache, handle);
 	}
 	return 0;
 }
@@ -286,7 +304,7 @@ void npumem_handles_drop_all(struct npumem_client *client, int device)
 		if (!handle)
 			return;
 		npumem_memory_put(handle->memory);
-		kfree(handle);
+		kmem_cache_free(npumem_handle_cache, handle);
 		cond_resched();
 	}
 }

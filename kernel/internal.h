@@ -426,7 +426,7 @@ int npumem_respond(struct npumem_call *call);
  * @id: lower half of the number
  * @references: how many frees it takes
  * @links: imports that came for peer access to the memory's device since one
- *         of them enabled it
+ *         of them enabled it. U32_MAX is as many or more, and stays
  * @device: the device that uses the memory through it, or NPUMEM_HOST
  * @imported: not allocated by this client
  */
@@ -435,11 +435,13 @@ struct npumem_handle {
 	struct npumem_memory *memory;
 	u32 id;
 	u32 references;
-	u64 links;
+	u32 links;
 	u16 device;
 	bool imported;
 };
 
+int npumem_handles_init(void);
+void npumem_handles_exit(void);
 int npumem_handle_add(struct npumem_client *client,
 		      struct npumem_memory *memory, u32 device, bool imported,
 		      bool link, u64 *number);
@@ -518,8 +520,6 @@ struct npumem_span {
  * @node: in a list of mappings being taken down
  * @memory: what is mapped; a reference
  * @reservation: where
- * @first: first address
- * @last: last address
  * @device: the device that uses the memory through it, or NPUMEM_HOST
  * @imported: the handle was
  * @dying: being taken down: faults fail, the addresses are not free yet
@@ -529,13 +529,28 @@ struct npumem_mapping {
 	struct list_head node;
 	struct npumem_memory *memory;
 	struct npumem_reservation *reservation;
-	unsigned long first;
-	unsigned long last;
 	u16 device;
 	bool imported;
 	bool dying;
 };
 
+/* Its first address, in a tree or not: the head never begins anywhere else. */
+static inline unsigned long
+npumem_mapping_first(const struct npumem_mapping *mapping)
+{
+	return mapping->head.it.start;
+}
+
+/* Its last address: all of the memory is mapped. */
+static inline unsigned long
+npumem_mapping_last(const struct npumem_mapping *mapping)
+{
+	return mapping->head.it.start + npumem_memory_length(mapping->memory) -
+	       1;
+}
+
+int npumem_mappings_init(void);
+void npumem_mappings_exit(void);
 struct npumem_span *npumem_span_first(struct npumem_client *client,
 				      unsigned long first,
 				      unsigned long last);

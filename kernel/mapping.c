@@ -25,6 +25,20 @@
 #include "internal.h"
 #include "trace.h"
 
+/* There may be millions, and there is no general cache of that size. */
+static struct kmem_cache *npumem_mapping_cache;
+
+int npumem_mappings_init(void)
+{
+	npumem_mapping_cache = KMEM_CACHE(npumem_mapping, SLAB_ACCOUNT);
+	return npumem_mapping_cache ? 0 : -ENOMEM;
+}
+
+void npumem_mappings_exit(void)
+{
+	kmem_cache_destroy(npumem_mapping_cache);
+}
+
 static struct npumem_span *npumem_span_of(struct interval_tree_node *it)
 {
 	return it ? container_of(it, struct npumem_span, it) : NULL;
@@ -105,13 +119,15 @@ static void npumem_mapping_erase_locked(struct npumem_client *client,
 					struct npumem_mapping *mapping)
 {
 	struct npumem_reservation *reservation = mapping->reservation;
+	unsigned long last = npumem_mapping_last(mapping);
 	unsigned long spans = client->nr_spans;
 	struct npumem_span *span, *next;
 
 	lockdep_assert_held_write(&client->map_lock);
-	for (span = npumem_span_first(client, mapping->first, mapping->last);
+	for (span = npumem_span_first(client, npumem_mapping_first(mapping),
+				      last);
 	     span; span = next) {
-		next = npumem_span_next(span, mapping->last);
+		next = npumem_span_next(span, last);
 		interval_tree_remove(&span->it, &client->spans);
 		client->nr_spans--;
 		if (span != &mapping->head)
@@ -123,7 +139,7 @@ static void npumem_mapping_erase_locked(struct npumem_client *client,
 	if (!--reservation->mappings && reservation->closed)
 		kfree(reservation);
 	client->nr_mappings--;
-	client->mapped -= mapping->last - mapping->first + 1;
+	client->mapped -= npumem_memory_length(mapping->memory);
 }
 
 /* Second half of taking mappings down, all of them within the range. */
@@ -145,7 +161,7 @@ static void npumem_mappings_finish(struct npumem_client *client,
 	list_for_each_entry_safe(mapping, next, dying, node) {
 		trace_npumem_unmap(mapping);
 		npumem_memory_put(mapping->memory);
-		kfree(mapping);
+		kmem_cache_free(npumem_mapping_cache, mapping);
 		cond_resched();
 	}
 }
@@ -188,17 +204,17 @@ void npumem_mappings_drop(struct npumem_client *client, unsigned long first,
 static int npumem_mapping_insert_locked(struct npumem_client *client,
 					struct npumem_mapping *mapping)
 {
+	unsigned long first = npumem_mapping_first(mapping);
+	unsigned long last = npumem_mapping_last(mapping);
 	struct npumem_reservation *reservation;
 	int ret;
 
 	lockdep_assert_held_write(&client->map_lock);
-	reservation = npumem_reservation_find(client, mapping->first,
-					      mapping->last);
+	reservation = npumem_reservation_find(client, first, last);
 	if (!reservation || reservation->released ||
-	    reservation->it.start > mapping->first ||
-	    reservation->it.last < mapping->last)
+	    reservation->it.start > first || reservation->it.last < last)
 		return -EADDRNOTAVAIL;
-	if (npumem_span_first(client, mapping->first, mapping->last))
+	if (npumem_span_first(client, first, last))
 		return -EEXIST;
 	if (reservation->device >= 0 && reservation->device != mapping->device)
 		return -EXDEV;
@@ -212,7 +228,7 @@ static int npumem_mapping_insert_locked(struct npumem_client *client,
 	reservation->mappings++;
 	client->nr_spans++;
 	client->nr_mappings++;
-	client->mapped += mapping->last - mapping->first + 1;
+	client->mapped += npumem_memory_length(mapping->memory);
 	return 0;
 }
 
@@ -240,14 +256,12 @@ npumem_mapping_create(struct npumem_memory *memory, u64 first, u64 last,
 {
 	struct npumem_mapping *mapping;
 
-	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL_ACCOUNT);
+	mapping = kmem_cache_zalloc(npumem_mapping_cache, GFP_KERNEL);
 	if (!mapping)
 		return NULL;
 	mapping->head.it.start = first;
 	mapping->head.it.last = last;
 	mapping->head.mapping = mapping;
-	mapping->first = first;
-	mapping->last = last;
 	mapping->memory = npumem_memory_hold(memory);
 	mapping->device = device;
 	mapping->imported = imported;
@@ -283,7 +297,7 @@ static int npumem_map(struct npumem_client *client,
 	}
 	if (ret) {
 		npumem_memory_put(memory);
-		kfree(mapping);
+		kmem_cache_free(npumem_mapping_cache, mapping);
 		return ret;
 	}
 	npumem_populate(client, arg->address, last);
@@ -316,7 +330,8 @@ npumem_mapping_at_locked(struct npumem_client *client, u64 first)
 {
 	struct npumem_span *span = npumem_span_first(client, first, first);
 
-	if (!span || span->mapping->dying || span->mapping->first != first)
+	if (!span || span->mapping->dying ||
+	    npumem_mapping_first(span->mapping) != first)
 		return NULL;
 	return span->mapping;
 }
@@ -340,8 +355,9 @@ int npumem_ioctl_unmap(struct npumem_call *call)
 	}
 	up_write(&client->map_lock);
 	if (mapping)
-		npumem_mappings_finish(client, &dying, mapping->first,
-				       mapping->last);
+		npumem_mappings_finish(client, &dying,
+				       npumem_mapping_first(mapping),
+				       npumem_mapping_last(mapping));
 	mmap_write_unlock(client->mm);
 	return mapping ? 0 : -ENOENT;
 }
@@ -359,8 +375,8 @@ int npumem_ioctl_range(struct npumem_call *call)
 	if (span && !span->mapping->dying) {
 		mapping = span->mapping;
 		arg->device = npumem_device_number(mapping->device);
-		arg->address = mapping->first;
-		arg->length = mapping->last - mapping->first + 1;
+		arg->address = npumem_mapping_first(mapping);
+		arg->length = npumem_memory_length(mapping->memory);
 		arg->location_type = mapping->memory->location_type;
 		arg->location_id = mapping->memory->location_id;
 		ret = 0;

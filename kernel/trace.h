@@ -117,8 +117,8 @@ DECLARE_EVENT_CLASS(npumem_mapping,
 				     __field(pid_t, pid)
 		    ),
 		    TP_fast_assign(__entry->serial = mapping->memory->serial;
-				   __entry->first = mapping->first;
-				   __entry->last = mapping->last;
+				   __entry->first = npumem_mapping_first(mapping);
+				   __entry->last = npumem_mapping_last(mapping);
 				   __entry->device =
 					npumem_device_number(mapping->device);
 				   __entry->pid = task_tgid_nr(current);

@@ -116,7 +116,7 @@ TEST_F_TIMEOUT(load, each_allocation_of_loading, 600)
 
 	ASSERT_EQ(0, unload());
 	for (kind = 0; kind < 2; kind++) {
-		inject_among(1U << kind, self->start, self->end, INJECT_NOT_KMEMLEAK);
+		inject_among(1U << kind, self->start, self->end, INJECT_NOT_CACHES);
 		failed = tolerated = 0;
 		for (n = 1, left = 0; !left; n++) {
 			int ret = load_at(n, &left);

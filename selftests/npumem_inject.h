@@ -97,6 +97,7 @@ static struct inject_function {
 	{ .name = "bucket_table_alloc" },
 	{ .name = "do_one_initcall" },
 	{ .name = "do_syscall_64" },
+	{ .name = "__kmem_cache_create_args" },
 };
 #define INJECT_FUNCTIONS	(sizeof(inject_functions) / sizeof(inject_functions[0]))
 
@@ -186,6 +187,9 @@ static inline void inject_among(unsigned int kinds, unsigned long start, unsigne
 #define INJECT_NOT_KMEMLEAK	"__create_object"
 /* What is short of a kernel stack says so in the log. */
 #define INJECT_NOT_VMALLOC	"__vmalloc_node_range_noprof"
+
+/* If it cannot make a cache of slabs, the kernel loses its name. */
+#define INJECT_NOT_CACHES	"__kmem_cache_create_args"
 
 /* Of what npumem does. */
 static inline void inject_npumem(unsigned int kinds)

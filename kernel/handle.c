@@ -31,10 +31,17 @@ static u64 npumem_handle_number(const struct npumem_client *client,
 static struct npumem_handle *
 npumem_handle_find_locked(struct npumem_client *client, u64 number)
 {
+	struct npumem_handle *handle = client->recent;
+
 	lockdep_assert_held(&client->handle_lock);
 	if (upper_32_bits(number) != client->handle_tag)
 		return NULL;
-	return xa_load(&client->handles, lower_32_bits(number));
+	if (handle && handle->id == lower_32_bits(number))
+		return handle;
+	handle = xa_load(&client->handles, lower_32_bits(number));
+	if (handle)
+		client->recent = handle;
+	return handle;
 }
 
 /*
@@ -72,6 +79,8 @@ static void npumem_handle_remove_locked(struct npumem_client *client,
 					struct npumem_handle *handle)
 {
 	lockdep_assert_held(&client->handle_lock);
+	if (client->recent == handle)
+		client->recent = NULL;
 	xa_erase(&client->handles, handle->id);
 	rb_erase(&handle->by_memory, &client->by_memory);
 	npumem_uncharge(&client->payer, NPUMEM_HANDLES, 1);
@@ -99,6 +108,7 @@ static int npumem_handle_insert_locked(struct npumem_client *client,
 		npumem_uncharge(&client->payer, NPUMEM_HANDLES, 1);
 		return ret == -EBUSY ? -EMFILE : ret;
 	}
+	client->recent = handle;
 	npumem_memory_hold(handle->memory);
 	rb_link_node(&handle->by_memory, parent, link);
 	rb_insert_color(&handle->by_memory, &client->by_memory);

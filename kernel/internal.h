@@ -41,6 +41,7 @@
 
 struct attribute_group;
 struct file;
+struct npumem_handle;
 struct seq_file;
 struct vm_area_struct;
 struct vm_fault;
@@ -321,9 +322,11 @@ bool npumem_pid_alive(struct pid *pid);
  *        the place of a huge entry would be in its way
  * @handle_tag: upper half of its handles, which others' handles lack
  *
- * @handle_lock: guards @handles, @by_memory, the counts in them, @peers
+ * @handle_lock: guards @handles to @peers, and the counts in them
  * @handles: struct npumem_handle by the lower half of the handle
  * @next_handle: where the search for a free id goes on
+ * @recent: the handle that was made or looked up last, if there still is one: as a
+ *          rule the next call is about it as well
  * @by_memory: the same handles by memory and device
  * @nr_handles: how many
  * @nr_imports: how many of them are imported
@@ -361,6 +364,7 @@ struct npumem_client {
 	struct mutex handle_lock;	/* handles to peers */
 	struct xarray handles;
 	u32 next_handle;
+	struct npumem_handle *recent;
 	struct rb_root by_memory;
 	unsigned long nr_handles;
 	unsigned long nr_imports;

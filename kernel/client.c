@@ -214,6 +214,7 @@ int npumem_client_release(struct inode *inode, struct file *file)
 	list_del(&client->node);
 	mutex_unlock(&npumem_clients_lock);
 	npumem_client_reclaim(client);
+	xa_release(&client->handles, client->kept_handle);
 	npumem_uncharge(&client->payer, NPUMEM_CLIENTS, 1);
 	iput(client->inode);
 	mmu_notifier_put(&client->notifier);

@@ -45,6 +45,23 @@ npumem_handle_find_locked(struct npumem_client *client, u64 number)
 }
 
 /*
+ * Ids go up, so a client that always gives back what it got would have a node of the
+ * table made and freed each time. The last id of the node where the next one comes from
+ * is reserved, for the node to stay; having its node, this needs no memory.
+ */
+static void npumem_handle_keep_node_locked(struct npumem_client *client, u32 id)
+{
+	u32 last = id | XA_CHUNK_MASK;
+
+	lockdep_assert_held(&client->handle_lock);
+	if (client->kept_handle == last)
+		return;
+	WARN_ON_ONCE(xa_reserve(&client->handles, last, GFP_KERNEL_ACCOUNT));
+	xa_release(&client->handles, client->kept_handle);
+	client->kept_handle = last;
+}
+
+/*
  * The place in the tree of the handle for a memory and a device, as rb_link_node()
  * wants it. *@link is that handle if there is one.
  */
@@ -108,6 +125,7 @@ static int npumem_handle_insert_locked(struct npumem_client *client,
 		npumem_uncharge(&client->payer, NPUMEM_HANDLES, 1);
 		return ret == -EBUSY ? -EMFILE : ret;
 	}
+	npumem_handle_keep_node_locked(client, handle->id);
 	client->recent = handle;
 	npumem_memory_hold(handle->memory);
 	rb_link_node(&handle->by_memory, parent, link);

@@ -325,6 +325,7 @@ bool npumem_pid_alive(struct pid *pid);
  * @handle_lock: guards @handles to @peers, and the counts in them
  * @handles: struct npumem_handle by the lower half of the handle
  * @next_handle: where the search for a free id goes on
+ * @kept_handle: an id that is reserved, to keep the node where that search is, or 0
  * @recent: the handle that was made or looked up last, if there still is one: as a
  *          rule the next call is about it as well
  * @by_memory: the same handles by memory and device
@@ -364,6 +365,7 @@ struct npumem_client {
 	struct mutex handle_lock;	/* handles to peers */
 	struct xarray handles;
 	u32 next_handle;
+	u32 kept_handle;
 	struct npumem_handle *recent;
 	struct rb_root by_memory;
 	unsigned long nr_handles;

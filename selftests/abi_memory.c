@@ -123,6 +123,30 @@ TEST_F(memory, numbers_are_not_used_again_soon)
 	EXPECT_EQ(-ENOENT, npumem_free(self->fd, first));
 }
 
+TEST_F(memory, number_that_was_not_given_is_enoent)
+{
+	struct npumem_memory_info info;
+	__u64 handles[3], number;
+	__u32 i, found = 0;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, npumem_alloc(self->fd, 0, G, &handles[i]));
+	/* Near those that were: what keeps them may have entries of its own. */
+	for (i = 0; i < 1024; i++) {
+		number = (handles[0] & ~(__u64)~0U) | i;
+		if (!npumem_memory_info(self->fd, number, &info)) {
+			found++;
+			continue;
+		}
+		EXPECT_EQ(-ENOENT, npumem_memory_info(self->fd, number, &info));
+		EXPECT_EQ(-ENOENT, npumem_export(self->fd, number, 0, NULL));
+		EXPECT_EQ(-ENOENT, npumem_free(self->fd, number));
+	}
+	EXPECT_EQ(3, found);
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, npumem_free(self->fd, handles[i]));
+}
+
 TEST_F(memory, handle_of_another_client_is_enoent)
 {
 	struct npumem_memory_info info;

@@ -109,6 +109,20 @@ TEST_F(command, size_of_an_older_version_is_accepted)
 				   0xa5));
 }
 
+/* No version has such a size, nor is it one of words. */
+TEST_F(command, odd_size_is_accepted)
+{
+	__u32 size = THE_COMMAND->size - THE_COMMAND->added + 3;
+
+	MAKE_ARGUMENT();
+	memset(self->argument.bytes + size, 0xa5, MOST - size);
+	self->argument.size = size;
+	EXPECT_EQ(0, CALL(&self->argument));
+	EXPECT_EQ(size, self->argument.size);
+	EXPECT_EQ(-1, bytes_differ(self->argument.bytes + size, MOST - size,
+				   0xa5));
+}
+
 TEST_F(command, longer_size_with_zero_tail_is_accepted)
 {
 	MAKE_ARGUMENT();

@@ -31,7 +31,7 @@ struct npumem_side {
 /**
  * struct npumem_piece - device memory at hand
  * @memory: a reference that keeps it
- * @chunk: that it is in
+ * @chunk: that it is in, by its first page frame
  * @bytes: where the kernel sees it
  * @offset: of @bytes in @memory
  * @before: bytes of @chunk before @bytes
@@ -39,7 +39,7 @@ struct npumem_side {
  */
 struct npumem_piece {
 	struct npumem_memory *memory;
-	struct page *chunk;
+	unsigned long chunk;
 	void *bytes;
 	u64 offset;
 	unsigned long before;
@@ -141,7 +141,8 @@ static int npumem_piece_get(struct npumem_client *client, u32 device,
 		piece->after = NPUMEM_CHUNK_SIZE - piece->before;
 		piece->chunk = piece->memory->chunks[piece->offset >>
 						     NPUMEM_CHUNK_SHIFT];
-		piece->bytes = page_address(piece->chunk) + piece->before;
+		piece->bytes = npumem_pool_address(piece->memory->device,
+						   piece->chunk) + piece->before;
 	}
 	up_read(&client->map_lock);
 	return ret;
@@ -154,7 +155,8 @@ static int npumem_piece_get(struct npumem_client *client, u32 device,
 static bool npumem_piece_failed(const struct npumem_piece *piece,
 				unsigned long back, unsigned long n)
 {
-	return npumem_chunk_failed(piece->chunk, piece->before - back, n);
+	return npumem_pool_failed(piece->memory->device, piece->chunk,
+				  piece->before - back, n);
 }
 
 static int npumem_pause(void)

@@ -84,7 +84,8 @@ struct npumem_device *npumem_device_get(u32 id)
 }
 
 /* Returns a device with one reference, which nobody finds yet, or NULL. */
-struct npumem_device *npumem_device_new(u32 id, int nid, u64 capacity)
+struct npumem_device *npumem_device_new(u32 id, int nid, u64 capacity,
+					struct npumem_pool *pool)
 {
 	struct npumem_device *device;
 
@@ -94,6 +95,7 @@ struct npumem_device *npumem_device_new(u32 id, int nid, u64 capacity)
 	kref_init(&device->ref);
 	device->id = id;
 	device->nid = nid;
+	device->pool = pool;
 	device->capacity = capacity & ~(NPUMEM_GRANULE - 1);
 	return device;
 }
@@ -180,7 +182,9 @@ static DEVICE_ATTR_RO(virtual);
 static ssize_t pool_show(struct device *dev, struct device_attribute *attr,
 			 char *buf)
 {
-	return sysfs_emit(buf, "system-ram\n");
+	struct npumem_device *device = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n", device->pool->ops->name);
 }
 static DEVICE_ATTR_RO(pool);
 
@@ -234,7 +238,8 @@ static int npumem_device_probe(struct platform_device *pdev)
 	if (!config || pdev->id < 0 || pdev->id >= NPUMEM_MAX_DEVICES ||
 	    strcmp(pdev->name, "npumem"))
 		return -EINVAL;
-	device = npumem_device_new(pdev->id, config->nid, config->capacity);
+	device = npumem_device_new(pdev->id, config->nid, config->capacity,
+				   &npumem_ram);
 	if (!device)
 		return -ENOMEM;
 	device->is_virtual = config->is_virtual;

@@ -27,7 +27,7 @@ static unsigned long npumem_span_pfn(const struct npumem_span *span,
 	unsigned long offset = address - npumem_mapping_first(span->mapping);
 	struct npumem_memory *memory = span->mapping->memory;
 
-	return page_to_pfn(memory->chunks[offset >> NPUMEM_CHUNK_SHIFT]) +
+	return memory->chunks[offset >> NPUMEM_CHUNK_SHIFT] +
 	       ((offset & ~NPUMEM_CHUNK_MASK) >> PAGE_SHIFT);
 }
 

@@ -113,6 +113,7 @@ int npumem_host_init(void)
 		pr_err("host_capacity: a size from 2M up is needed, like 16G\n");
 		return -EINVAL;
 	}
-	npumem_host = npumem_device_new(NPUMEM_HOST, NUMA_NO_NODE, bytes);
+	npumem_host = npumem_device_new(NPUMEM_HOST, NUMA_NO_NODE, bytes,
+					&npumem_ram);
 	return npumem_host ? 0 : -ENOMEM;
 }

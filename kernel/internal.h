@@ -117,6 +117,7 @@ extern bool npumem_pmd_entries;
  * @ref: held by the binding, by each memory of the device, by callers
  * @id: the number user space knows it by, or NPUMEM_HOST
  * @nid: node its memory comes from, or NUMA_NO_NODE
+ * @pool: what its memory comes from
  * @is_virtual: a slice of a card, whose memory cannot be exported
  * @gone: unbound; set before the mappings are zapped, never cleared. Faults
  *        read it under map_lock
@@ -127,6 +128,7 @@ struct npumem_device {
 	struct kref ref;
 	unsigned int id;
 	int nid;
+	struct npumem_pool *pool;
 	bool is_virtual;
 	bool gone;
 	u64 capacity;
@@ -137,7 +139,8 @@ struct npumem_device {
 int npumem_devices_init(void);
 void npumem_devices_exit(void);
 unsigned int npumem_device_count(void);
-struct npumem_device *npumem_device_new(u32 id, int nid, u64 capacity);
+struct npumem_device *npumem_device_new(u32 id, int nid, u64 capacity,
+					struct npumem_pool *pool);
 struct npumem_device *npumem_device_get(u32 id);
 struct npumem_device *npumem_device_hold(struct npumem_device *device);
 void npumem_device_put(struct npumem_device *device);
@@ -166,14 +169,56 @@ int npumem_host_node(u32 id, int *nid);
  * pool.c: where a device's physical memory comes from
  */
 
+struct npumem_pool;
+
+/**
+ * struct npumem_pool_ops - a kind of pool
+ * @name: what sysfs calls it
+ * @can: may be missing; is it worth trying to get so many chunks?
+ * @alloc: as npumem_pool_alloc()
+ * @free: takes back what @alloc gave
+ * @address: where the kernel sees a chunk, given by its first page frame
+ * @failed: may be missing; has the hardware failed in a part of a chunk?
+ */
+struct npumem_pool_ops {
+	const char *name;
+	bool (*can)(int nid, unsigned long nr_chunks);
+	int (*alloc)(const struct npumem_device *device, int nid,
+		     unsigned long *chunks, unsigned long nr_chunks);
+	void (*free)(struct npumem_pool *pool, const unsigned long *chunks,
+		     unsigned long nr_chunks);
+	void *(*address)(const struct npumem_pool *pool, unsigned long chunk);
+	bool (*failed)(unsigned long chunk, unsigned long offset,
+		       unsigned long length);
+};
+
+/**
+ * struct npumem_pool - where memory comes from
+ * @ops: its kind
+ */
+struct npumem_pool {
+	const struct npumem_pool_ops *ops;
+};
+
 int npumem_pool_charge(struct npumem_device *device, u64 length);
 void npumem_pool_uncharge(struct npumem_device *device, u64 length);
-bool npumem_pool_can(int nid, unsigned long nr_chunks);
+bool npumem_pool_can(const struct npumem_device *device, int nid,
+		     unsigned long nr_chunks);
 int npumem_pool_alloc(const struct npumem_device *device, int nid,
-		      struct page **chunks, unsigned long nr_chunks);
-bool npumem_chunk_failed(struct page *chunk, unsigned long offset,
-			 unsigned long length);
-void npumem_pool_free(struct page **chunks, unsigned long nr_chunks);
+		      unsigned long *chunks, unsigned long nr_chunks);
+void npumem_pool_free(struct npumem_device *device,
+		      const unsigned long *chunks, unsigned long nr_chunks);
+void *npumem_pool_address(const struct npumem_device *device,
+			  unsigned long chunk);
+bool npumem_pool_failed(const struct npumem_device *device,
+			unsigned long chunk, unsigned long offset,
+			unsigned long length);
+
+/*
+ * ram.c
+ */
+
+extern struct npumem_pool npumem_ram;
 
 /*
  * memory.c
@@ -205,7 +250,7 @@ enum {
  * @location_type: as asked for
  * @location_id: as asked for: there are not so many nodes
  * @nr_chunks: elements of @chunks
- * @chunks: its pages in order
+ * @chunks: its chunks in order, by their first page frames
  *
  * There may be millions: with one chunk it is an object of 64 bytes.
  */
@@ -225,7 +270,7 @@ struct npumem_memory {
 	u8 location_type;
 	u16 location_id;
 	u32 nr_chunks;
-	struct page *chunks[];
+	unsigned long chunks[];
 };
 
 static inline u64 npumem_memory_length(const struct npumem_memory *memory)

@@ -43,7 +43,7 @@ struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
 	if (ret)
 		return ERR_PTR(ret);
 	ret = -ENOMEM;
-	if (nr_chunks > U32_MAX || !npumem_pool_can(nid, nr_chunks))
+	if (nr_chunks > U32_MAX || !npumem_pool_can(device, nid, nr_chunks))
 		goto err_uncharge;
 	memory = kvzalloc(struct_size(memory, chunks, nr_chunks),
 			  GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
@@ -83,8 +83,7 @@ static void npumem_memory_release(struct kref *ref)
 	trace_npumem_free(memory);
 	if (memory->share)
 		npumem_share_end(memory->share);
-	npumem_pool_free(memory->chunks, memory->nr_chunks);
-	npumem_pool_uncharge(memory->device, npumem_memory_length(memory));
+	npumem_pool_free(memory->device, memory->chunks, memory->nr_chunks);
 	npumem_device_put(memory->device);
 	kvfree_rcu(memory, rcu);
 }

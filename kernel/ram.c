@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The host's RAM as a pool: compound pages of one granule from the page
+ * allocator, charged to the memory cgroup of the process that allocates.
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "internal.h"
+
+/*
+ * The pages are zeroed by the page allocator, which does it once, also where
+ * it zeroes all pages. RETRY_MAYFAIL reclaims and compacts, but neither the
+ * page allocator nor the cgroup's charge calls the OOM killer for it.
+ */
+#define NPUMEM_RAM_GFP	(GFP_KERNEL_ACCOUNT | __GFP_COMP | __GFP_ZERO | \
+			 __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+/* Reclaim would evict all others for what cannot be had anyway. */
+static bool npumem_ram_can(int nid, unsigned long nr_chunks)
+{
+	if (nid != NUMA_NO_NODE &&
+	    nr_chunks > node_present_pages(nid) >> NPUMEM_CHUNK_ORDER)
+		return false;
+	return nr_chunks <= (unsigned long)max(si_mem_available(), 0L) >>
+			    NPUMEM_CHUNK_ORDER;
+}
+
+static bool npumem_ram_failed(unsigned long chunk, unsigned long offset,
+			      unsigned long length)
+{
+	struct page *page = pfn_to_page(chunk);
+	unsigned long i;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		return false;
+	for (i = offset >> PAGE_SHIFT;
+	     i <= (offset + length - 1) >> PAGE_SHIFT; i++) {
+		if (PageHWPoison(page + i))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Drops a reference of each and no more: before 6.12 somebody may have pinned
+ * a chunk through its huge entry, and keeps it until he lets go. Not by
+ * __free_pages(), which up to 6.2 looks at the page again after that. A chunk
+ * that has failed is kept from everybody for good: the page allocator does not
+ * ask when it takes back more than one page, nor, since 6.3, when it hands out.
+ */
+static void npumem_ram_free(struct npumem_pool *pool,
+			    const unsigned long *chunks,
+			    unsigned long nr_chunks)
+{
+	while (nr_chunks--) {
+		if (!npumem_ram_failed(chunks[nr_chunks], 0, NPUMEM_CHUNK_SIZE))
+			put_page(pfn_to_page(chunks[nr_chunks]));
+		cond_resched();
+	}
+}
+
+/*
+ * The host's memory keeps to the nodes of the caller's cpuset, as all memory of
+ * its own does. A device's stands for that of a card, which has no node.
+ */
+static int npumem_ram_alloc(const struct npumem_device *device, int nid,
+			    unsigned long *chunks, unsigned long nr_chunks)
+{
+	gfp_t gfp = NPUMEM_RAM_GFP;
+	struct page *chunk;
+	unsigned long i;
+	int ret;
+
+	if (nid != NUMA_NO_NODE)
+		gfp |= __GFP_THISNODE;
+	if (device->id == NPUMEM_HOST)
+		gfp |= __GFP_HARDWALL;
+	for (i = 0; i < nr_chunks; i++) {
+		ret = -EINTR;
+		if (fatal_signal_pending(current))
+			goto err;
+		ret = -ENOMEM;
+		chunk = alloc_pages_node(nid, gfp, NPUMEM_CHUNK_ORDER);
+		if (!chunk)
+			goto err;
+		chunks[i] = page_to_pfn(chunk);
+		cond_resched();
+	}
+	return 0;
+
+err:
+	npumem_ram_free(device->pool, chunks, i);
+	return ret;
+}
+
+static void *npumem_ram_address(const struct npumem_pool *pool,
+				unsigned long chunk)
+{
+	return page_address(pfn_to_page(chunk));
+}
+
+static const struct npumem_pool_ops npumem_ram_ops = {
+	.name = "system-ram",
+	.can = npumem_ram_can,
+	.alloc = npumem_ram_alloc,
+	.free = npumem_ram_free,
+	.address = npumem_ram_address,
+	.failed = npumem_ram_failed,
+};
+
+/* One for all devices: what each may have of it is the device's capacity. */
+struct npumem_pool npumem_ram = {
+	.ops = &npumem_ram_ops,
+};

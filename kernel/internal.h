@@ -12,7 +12,7 @@
  *	  mmap_lock of the process
  *	    npumem_client.map_lock
  *	      i_mmap_rwsem and page-table locks of the kernel
- *	npumem_accounts_lock, a spinlock inside of any
+ *	npumem_accounts_lock and npumem_window.lock, spinlocks inside of any
  *
  * The three groups do not nest in each other, but for npumem_clients_lock, under
  * which map_lock may be taken too, and mmap_lock, which comes below both of the
@@ -32,6 +32,7 @@
 #include <linux/rhashtable-types.h>
 #include <linux/rwsem.h>
 #include <linux/sizes.h>
+#include <linux/spinlock_types.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
@@ -117,7 +118,7 @@ extern bool npumem_pmd_entries;
  * @ref: held by the binding, by each memory of the device, by callers
  * @id: the number user space knows it by, or NPUMEM_HOST
  * @nid: node its memory comes from, or NUMA_NO_NODE
- * @pool: what its memory comes from
+ * @pool: what its memory comes from; goes with the device
  * @is_virtual: a slice of a card, whose memory cannot be exported
  * @gone: unbound; set before the mappings are zapped, never cleared. Faults
  *        read it under map_lock
@@ -179,25 +180,31 @@ struct npumem_pool;
  * @free: takes back what @alloc gave
  * @address: where the kernel sees a chunk, given by its first page frame
  * @failed: may be missing; has the hardware failed in a part of a chunk?
+ * @destroy: may be missing; the last memory and the device are gone
  */
 struct npumem_pool_ops {
 	const char *name;
 	bool (*can)(int nid, unsigned long nr_chunks);
 	int (*alloc)(const struct npumem_device *device, int nid,
-		     unsigned long *chunks, unsigned long nr_chunks);
+		     unsigned long *chunks, unsigned long nr_chunks,
+		     unsigned long run);
 	void (*free)(struct npumem_pool *pool, const unsigned long *chunks,
 		     unsigned long nr_chunks);
 	void *(*address)(const struct npumem_pool *pool, unsigned long chunk);
 	bool (*failed)(unsigned long chunk, unsigned long offset,
 		       unsigned long length);
+	void (*destroy)(struct npumem_pool *pool);
 };
 
 /**
  * struct npumem_pool - where memory comes from
  * @ops: its kind
+ * @huge: its chunks may be mapped by huge entries, whatever the kernel's
+ *        get_user_pages_fast() does with those
  */
 struct npumem_pool {
 	const struct npumem_pool_ops *ops;
+	bool huge;
 };
 
 int npumem_pool_charge(struct npumem_device *device, u64 length);
@@ -205,7 +212,8 @@ void npumem_pool_uncharge(struct npumem_device *device, u64 length);
 bool npumem_pool_can(const struct npumem_device *device, int nid,
 		     unsigned long nr_chunks);
 int npumem_pool_alloc(const struct npumem_device *device, int nid,
-		      unsigned long *chunks, unsigned long nr_chunks);
+		      unsigned long *chunks, unsigned long nr_chunks,
+		      unsigned long run);
 void npumem_pool_free(struct npumem_device *device,
 		      const unsigned long *chunks, unsigned long nr_chunks);
 void *npumem_pool_address(const struct npumem_device *device,
@@ -213,12 +221,60 @@ void *npumem_pool_address(const struct npumem_device *device,
 bool npumem_pool_failed(const struct npumem_device *device,
 			unsigned long chunk, unsigned long offset,
 			unsigned long length);
+void npumem_pool_destroy(struct npumem_pool *pool);
 
 /*
  * ram.c
  */
 
 extern struct npumem_pool npumem_ram;
+
+/*
+ * window.c
+ */
+
+/**
+ * struct npumem_window - a range of physical memory
+ * @pool: what others see of it
+ * @start: physical address
+ * @size: bytes
+ * @bytes: where the kernel sees it
+ * @nr_chunks: how many chunks it has
+ * @lock: guards @taken and @lowest
+ * @taken: a bit for each chunk that is somebody's
+ * @lowest: no chunk before this one is free
+ */
+struct npumem_window {
+	struct npumem_pool pool;
+	phys_addr_t start;
+	u64 size;
+	void *bytes;
+	unsigned long nr_chunks;
+	spinlock_t lock;	/* taken, lowest */
+	unsigned long *taken;
+	unsigned long lowest;
+};
+
+int npumem_window_init(struct npumem_window *window,
+		       const struct npumem_pool_ops *ops, phys_addr_t start,
+		      u64 size, void *bytes);
+void npumem_window_exit(struct npumem_window *window);
+int npumem_window_alloc(const struct npumem_device *device, int nid,
+			unsigned long *chunks, unsigned long nr_chunks,
+		       unsigned long run);
+void npumem_window_free(struct npumem_pool *pool, const unsigned long *chunks,
+			unsigned long nr_chunks);
+void *npumem_window_address(const struct npumem_pool *pool,
+			    unsigned long chunk);
+
+/*
+ * carveout.c
+ */
+
+int npumem_carveouts_init(void);
+void npumem_carveouts_exit(void);
+struct npumem_pool *npumem_carveout_create(phys_addr_t start, u64 size,
+					   int nid);
 
 /*
  * memory.c

@@ -317,9 +317,12 @@ static int __init npumem_init(void)
 	ret = npumem_host_init();
 	if (ret)
 		goto err_clients;
-	ret = npumem_devices_init();
+	ret = npumem_carveouts_init();
 	if (ret)
 		goto err_host;
+	ret = npumem_devices_init();
+	if (ret)
+		goto err_carveouts;
 	npumem_debugfs_init();
 	ret = npumem_node_init();
 	if (ret)
@@ -329,6 +332,8 @@ static int __init npumem_init(void)
 err_devices:
 	npumem_debugfs_exit();
 	npumem_devices_exit();
+err_carveouts:
+	npumem_carveouts_exit();
 err_host:
 	npumem_host_exit();
 err_clients:
@@ -345,6 +350,7 @@ static void __exit npumem_exit(void)
 	npumem_debugfs_exit();
 	npumem_devices_exit();
 	npumem_clients_exit();
+	npumem_carveouts_exit();
 	npumem_host_exit();
 	npumem_shares_exit();
 	npumem_accounts_exit();

@@ -49,7 +49,8 @@ struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
 			  GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!memory)
 		goto err_uncharge;
-	ret = npumem_pool_alloc(device, nid, memory->chunks, nr_chunks);
+	ret = npumem_pool_alloc(device, nid, memory->chunks, nr_chunks,
+				granule >> NPUMEM_CHUNK_SHIFT);
 	if (ret)
 		goto err_free;
 

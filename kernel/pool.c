@@ -2,7 +2,7 @@
 /*
  * Pools: where the physical memory of a device, or of the host, comes from.
  * What all kinds have in common: how much of a device is used. Each kind is in
- * a file of its own: so far ram.c.
+ * a file of its own: ram.c, carveout.c.
  */
 #include <linux/mm.h>
 
@@ -59,14 +59,17 @@ bool npumem_pool_can(const struct npumem_device *device, int nid,
  * @nid: the node they must come from, or NUMA_NO_NODE
  * @chunks: filled with the chunks' first page frames; partly so on failure
  * @nr_chunks: how many, charged
+ * @run: how many of them shall follow each other in physical memory, aligned
+ *       to that; @nr_chunks is a multiple
  *
  * Context: process context, sleeps. Ends early on a fatal signal.
- * Return: 0, -ENOMEM or -EINTR; on failure nothing is left allocated.
+ * Return: 0, -ENOMEM, -ENOSPC or -EINTR; on failure nothing is left allocated.
  */
 int npumem_pool_alloc(const struct npumem_device *device, int nid,
-		      unsigned long *chunks, unsigned long nr_chunks)
+		      unsigned long *chunks, unsigned long nr_chunks,
+		      unsigned long run)
 {
-	return device->pool->ops->alloc(device, nid, chunks, nr_chunks);
+	return device->pool->ops->alloc(device, nid, chunks, nr_chunks, run);
 }
 
 /**
@@ -111,4 +114,16 @@ bool npumem_pool_failed(const struct npumem_device *device,
 	const struct npumem_pool_ops *ops = device->pool->ops;
 
 	return ops->failed && ops->failed(chunk, offset, length);
+}
+
+/**
+ * npumem_pool_destroy() - the end of a pool
+ * @pool: nobody has memory of it
+ *
+ * Context: process context, may sleep.
+ */
+void npumem_pool_destroy(struct npumem_pool *pool)
+{
+	if (pool->ops->destroy)
+		pool->ops->destroy(pool);
 }

@@ -83,9 +83,12 @@ static void npumem_ram_free(struct npumem_pool *pool,
 /*
  * The host's memory keeps to the nodes of the caller's cpuset, as all memory of
  * its own does. A device's stands for that of a card, which has no node.
+ *
+ * The page allocator has no runs of chunks: a run of them is a wish.
  */
 static int npumem_ram_alloc(const struct npumem_device *device, int nid,
-			    unsigned long *chunks, unsigned long nr_chunks)
+			    unsigned long *chunks, unsigned long nr_chunks,
+			    unsigned long run)
 {
 	gfp_t gfp = NPUMEM_RAM_GFP;
 	struct page *chunk;
@@ -132,4 +135,5 @@ static const struct npumem_pool_ops npumem_ram_ops = {
 /* One for all devices: what each may have of it is the device's capacity. */
 struct npumem_pool npumem_ram = {
 	.ops = &npumem_ram_ops,
+	.huge = true,
 };

@@ -97,6 +97,7 @@ static struct inject_function {
 	{ .name = "bucket_table_alloc" },
 	{ .name = "do_one_initcall" },
 	{ .name = "do_syscall_64" },
+	{ .name = "memremap_pages" },
 	{ .name = "__kmem_cache_create_args" },
 };
 #define INJECT_FUNCTIONS	(sizeof(inject_functions) / sizeof(inject_functions[0]))
@@ -188,6 +189,8 @@ static inline void inject_among(unsigned int kinds, unsigned long start, unsigne
 /* What is short of a kernel stack says so in the log. */
 #define INJECT_NOT_VMALLOC	"__vmalloc_node_range_noprof"
 
+/* Making struct pages, the kernel warns that it cannot. */
+#define INJECT_NOT_PAGES	"memremap_pages"
 /* If it cannot make a cache of slabs, the kernel loses its name. */
 #define INJECT_NOT_CACHES	"__kmem_cache_create_args"
 
@@ -195,6 +198,11 @@ static inline void inject_among(unsigned int kinds, unsigned long start, unsigne
 static inline void inject_npumem(unsigned int kinds)
 {
 	inject_among(kinds, inject_start, inject_end, INJECT_NOT_KMEMLEAK);
+}
+
+static MAYBE_UNUSED void inject_npumem_but(unsigned int kinds, const char *but)
+{
+	inject_among(kinds, inject_start, inject_end, but);
 }
 
 /*

@@ -142,7 +142,7 @@ struct npumem_device_info {
 
 #define NPUMEM_DEVICE_INFO	_IO(NPUMEM_IOC_TYPE, 1)
 
-/* Round up to 1 GiB and keep each 1 GiB contiguous if that can be had. */
+/* Round up to 1 GiB, each contiguous if the device's memory is of that kind. */
 #define NPUMEM_ALLOC_1G		(1U << 0)
 
 /**
@@ -166,9 +166,9 @@ struct npumem_device_info {
  *
  * Errors: ENXIO no such device, or no such node with memory; ENODEV; ENOSPC
  * the device, or the share of the host that the module hands out, has not that
- * much free; ENOMEM; EMFILE, EDQUOT too many handles; EOVERFLOW @length does not
- * fit when rounded up; EOPNOTSUPP NPUMEM_ALLOC_1G on the host; EINVAL the host
- * with an id.
+ * much free, or not in contiguous pieces; ENOMEM; EMFILE, EDQUOT too many
+ * handles; EOVERFLOW @length does not fit when rounded up; EOPNOTSUPP
+ * NPUMEM_ALLOC_1G on the host; EINVAL the host with an id.
  */
 struct npumem_alloc {
 	__u32 size;

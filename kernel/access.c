@@ -3,6 +3,7 @@
  * Access: which locations may read and write a mapping, down to a granule.
  */
 #include <linux/fs.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -286,8 +287,13 @@ static int npumem_change_make(struct npumem_client *client,
 	bool zap;
 	int ret;
 
-	if (down_write_killable(&client->map_lock))
+	/* The kernel wants it for a zap of less than an entry of 1 GiB. */
+	if (mmap_read_lock_killable(client->mm))
 		return -EINTR;
+	if (down_write_killable(&client->map_lock)) {
+		mmap_read_unlock(client->mm);
+		return -EINTR;
+	}
 	ret = npumem_change_check_locked(client, change);
 	zap = !npumem_change_only_grants(change);
 	if (ret > 0) {
@@ -301,13 +307,13 @@ static int npumem_change_make(struct npumem_client *client,
 				spans + cuts - client->nr_spans);
 	}
 	up_write(&client->map_lock);
-	if (ret < 0)
-		return ret;
-	if (zap) {
+	zap &= ret >= 0;
+	if (zap)
 		npumem_client_zap(client, change->first, change->last);
+	mmap_read_unlock(client->mm);
+	if (zap)
 		npumem_populate(client, change->first, change->last);
-	}
-	return 0;
+	return min(ret, 0);
 }
 
 int npumem_ioctl_set_access(struct npumem_call *call)

@@ -252,6 +252,7 @@ void npumem_client_stats(struct npumem_client *client,
 	stats->pmd_entries = atomic_long_read(&client->pmd_entries);
 	stats->pte_entries = atomic_long_read(&client->pte_entries);
 	stats->refused_imports = atomic_long_read(&client->refused);
+	stats->pud_entries = atomic_long_read(&client->pud_entries);
 }
 
 int npumem_ioctl_stats(struct npumem_call *call)
@@ -294,6 +295,7 @@ void npumem_client_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "npumem-mappings:\t%llu\n", stats.mappings);
 	seq_printf(m, "npumem-mapped:\t%llu\n", stats.mapped_bytes);
 	seq_printf(m, "npumem-faults:\t%llu\n", stats.faults);
+	seq_printf(m, "npumem-pud-entries:\t%llu\n", stats.pud_entries);
 	seq_printf(m, "npumem-pmd-entries:\t%llu\n", stats.pmd_entries);
 	seq_printf(m, "npumem-pte-entries:\t%llu\n", stats.pte_entries);
 	seq_printf(m, "npumem-refused-imports:\t%llu\n",

@@ -50,9 +50,23 @@ static inline void npumem_vm_flags_mod(struct vm_area_struct *vma,
 #ifdef PMD_ORDER
 #define npumem_fault_size	unsigned int
 #define NPUMEM_FAULT_SIZE_PMD	PMD_ORDER
+#define NPUMEM_FAULT_SIZE_PUD	(PUD_SHIFT - PAGE_SHIFT)
 #else
 #define npumem_fault_size	enum page_entry_size
 #define NPUMEM_FAULT_SIZE_PMD	PE_SIZE_PMD
+#define NPUMEM_FAULT_SIZE_PUD	PE_SIZE_PUD
+#endif
+
+/*
+ * Entries of 1 GiB: only where the kernel can mark them as none of
+ * get_user_pages_fast()'s business, on x86 since 6.12.
+ */
+#if defined(CONFIG_X86_64) && defined(CONFIG_TRANSPARENT_HUGEPAGE) && \
+	defined(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP)
+#include <asm/cpufeature.h>
+#define npumem_cpu_has_pud()	boot_cpu_has(X86_FEATURE_GBPAGES)
+#else
+#define npumem_cpu_has_pud()	false
 #endif
 
 /* The flags of a page have a type of their own since 6.18; Kbuild looks for it. */

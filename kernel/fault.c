@@ -274,6 +274,73 @@ static vm_fault_t npumem_fault(struct vm_fault *vmf, bool only_huge)
 	return ret;
 }
 
+#if defined(CONFIG_TRANSPARENT_HUGEPAGE) && \
+	defined(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP)
+/* The first frame of the GiB around the fault, or 0 if it cannot be one entry. */
+static unsigned long npumem_fault_pud_pfn(const struct vm_fault *vmf,
+					  const struct npumem_span *span)
+{
+	unsigned long first = vmf->address & PUD_MASK;
+	unsigned long pfn;
+
+	if (!span->mapping->memory->gigantic || span->it.start > first ||
+	    span->it.last < first + PUD_SIZE - 1)
+		return 0;
+	pfn = npumem_span_pfn(span, first);
+	return IS_ALIGNED(pfn, PUD_SIZE / PAGE_SIZE) ? pfn : 0;
+}
+
+/*
+ * A fault that was told to fall back some time ago may be about to put a table
+ * here, which nothing of ours keeps it from, and the kernel warns if it finds one
+ * where it is to insert a writable entry. So a read-only one comes first, for which
+ * it does not care.
+ */
+static vm_fault_t npumem_insert_pud(struct npumem_client *client,
+				    struct vm_fault *vmf,
+				    const struct npumem_span *span,
+				    unsigned long pfn)
+{
+	pud_t pud;
+
+	vmf_insert_pfn_pud(vmf, npumem_pfn(pfn), false);
+	pud = READ_ONCE(*vmf->pud);
+	if (!pud_trans_huge(pud) || pud_pfn(pud) != pfn)
+		return VM_FAULT_NOPAGE;	/* and the next one falls back */
+	atomic_long_inc(&client->pud_entries);
+	return npumem_span_cpu_writes(span) ?
+	       vmf_insert_pfn_pud(vmf, npumem_pfn(pfn), true) :
+	       VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t npumem_fault_pud(struct vm_fault *vmf)
+{
+	struct npumem_client *client = npumem_fault_client(vmf);
+	struct npumem_span *span;
+	unsigned long pfn;
+	vm_fault_t ret;
+
+	if (!client)
+		return VM_FAULT_SIGBUS;
+	down_read(&client->map_lock);
+	ret = npumem_fault_span_locked(client, vmf, &span);
+	if (!ret) {
+		pfn = npumem_fault_pud_pfn(vmf, span);
+		ret = pfn ? npumem_insert_pud(client, vmf, span, pfn) :
+			    VM_FAULT_FALLBACK;
+	}
+	up_read(&client->map_lock);
+	if (ret != VM_FAULT_FALLBACK)
+		atomic_long_inc(&client->faults);
+	return ret;
+}
+#else
+static vm_fault_t npumem_fault_pud(struct vm_fault *vmf)
+{
+	return VM_FAULT_FALLBACK;
+}
+#endif
+
 /*
  * From 6.0 to 6.6 the kernel does not call huge_fault() for the first touch of
  * a driver's VMA; this is called instead, and may insert the huge entry all the
@@ -289,9 +356,13 @@ vm_fault_t npumem_vm_huge_fault(struct vm_fault *vmf, npumem_fault_size size)
 {
 	struct npumem_reservation *reservation = vmf->vma->vm_private_data;
 
-	if (size != NPUMEM_FAULT_SIZE_PMD || !reservation->client->huge)
+	if (!reservation->client->huge)
 		return VM_FAULT_FALLBACK;
-	return npumem_fault(vmf, true);
+	if (size == NPUMEM_FAULT_SIZE_PMD)
+		return npumem_fault(vmf, true);
+	if (size == NPUMEM_FAULT_SIZE_PUD && READ_ONCE(reservation->gigantic))
+		return npumem_fault_pud(vmf);
+	return VM_FAULT_FALLBACK;
 }
 
 /*

@@ -201,10 +201,12 @@ struct npumem_pool_ops {
  * @ops: its kind
  * @huge: its chunks may be mapped by huge entries, whatever the kernel's
  *        get_user_pages_fast() does with those
+ * @gigantic: and its runs of 1 GiB, which are what they are called
  */
 struct npumem_pool {
 	const struct npumem_pool_ops *ops;
 	bool huge;
+	bool gigantic;
 };
 
 int npumem_pool_charge(struct npumem_device *device, u64 length);
@@ -304,6 +306,7 @@ enum {
  *         but for the end of the memory
  * @flags: a lock, and what never changes
  * @location_type: as asked for
+ * @gigantic: it may have gigantic entries, of 1 GiB
  * @location_id: as asked for: there are not so many nodes
  * @nr_chunks: elements of @chunks
  * @chunks: its chunks in order, by their first page frames
@@ -324,6 +327,7 @@ struct npumem_memory {
 	struct npumem_share *share;
 	unsigned long flags;
 	u8 location_type;
+	bool gigantic;
 	u16 location_id;
 	u32 nr_chunks;
 	unsigned long chunks[];
@@ -448,6 +452,7 @@ bool npumem_pid_alive(struct pid *pid);
  * @faults: page faults served
  * @pmd_entries: huge entries inserted
  * @pte_entries: base entries inserted
+ * @pud_entries: gigantic entries inserted, of 1 GiB
  * @refused: imports refused
  *
  * The file holds it until its last close; then the notifier's grace period
@@ -485,6 +490,7 @@ struct npumem_client {
 	atomic_long_t faults;
 	atomic_long_t pmd_entries;
 	atomic_long_t pte_entries;
+	atomic_long_t pud_entries;
 	atomic_long_t refused;
 };
 
@@ -571,6 +577,8 @@ void npumem_handles_drop_all(struct npumem_client *client, int device);
  * @vmas: VMAs that refer to it: one, and for a moment two while the kernel
  *        tries an mremap() that is refused
  * @device: the device of its first mapping, which may be NPUMEM_HOST, or -1
+ * @gigantic: memory that has gigantic entries was mapped in it. Faults look at it
+ *            without map_lock, for a hint
  * @mappings: mappings in it, dying ones included; each keeps the struct
  * @released: is being given back by NPUMEM_RELEASE, takes no mappings
  * @closed: the VMA is gone and it is out of the tree: the last mapping frees it
@@ -582,6 +590,7 @@ struct npumem_reservation {
 	struct npumem_client *client;
 	refcount_t vmas;
 	int device;
+	bool gigantic;
 	unsigned long mappings;
 	bool released;
 	bool closed;

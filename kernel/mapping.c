@@ -226,6 +226,8 @@ static int npumem_mapping_insert_locked(struct npumem_client *client,
 	mapping->reservation = reservation;
 	reservation->device = mapping->device;
 	reservation->mappings++;
+	if (mapping->memory->gigantic)
+		WRITE_ONCE(reservation->gigantic, true);
 	client->nr_spans++;
 	client->nr_mappings++;
 	client->mapped += npumem_memory_length(mapping->memory);

@@ -58,8 +58,10 @@ struct npumem_memory *npumem_memory_alloc(struct npumem_device *device,
 	memory->device = npumem_device_hold(device);
 	memory->serial = atomic64_inc_return(&npumem_serial);
 	memory->requested = requested;
-	if (granule == NPUMEM_GRANULE_1G)
+	if (granule == NPUMEM_GRANULE_1G) {
 		memory->flags = BIT(NPUMEM_MEMORY_1G);
+		memory->gigantic = device->pool->gigantic;
+	}
 	memory->nr_chunks = nr_chunks;
 	return memory;
 

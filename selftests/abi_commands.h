@@ -140,6 +140,7 @@ static inline void world_snapshot(struct world *w, struct snapshot *s)
 	s->stats.faults = 0;
 	s->stats.pmd_entries = 0;
 	s->stats.pte_entries = 0;
+	s->stats.pud_entries = 0;
 	s->stats.refused_imports = 0;
 	for (i = 0; i < 2; i++)
 		s->used[i] = npumem_used(w->fd, i);
@@ -398,7 +399,7 @@ static const struct command commands[] = {
 	COMMAND(HOST_TGID, host_tgid, host_tgid, NO_FLAGS, NO_RESERVED,
 		OUTPUT(host_tgid, tgid)),
 	COMMAND(STATS, stats, stats, NO_FLAGS, NO_RESERVED,
-		OUTPUT(stats, handles)),
+		OUTPUT(stats, handles), SINCE(stats, pud_entries)),
 	COMMAND(COPY, copy, copy, NO_FLAGS, NO_RESERVED, NO_OUTPUT),
 	COMMAND(FILL, fill, fill, NO_FLAGS, RESERVED(fill), NO_OUTPUT),
 	COMMAND(RETAIN, retain, retain, NO_FLAGS, RESERVED(retain),

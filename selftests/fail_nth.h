@@ -195,6 +195,7 @@ static const char *own_differs(struct own *a, struct own *b, bool exactly)
 		a->stats.faults = b->stats.faults;
 		a->stats.pmd_entries = b->stats.pmd_entries;
 		a->stats.pte_entries = b->stats.pte_entries;
+		a->stats.pud_entries = b->stats.pud_entries;
 		a->stats.refused_imports = b->stats.refused_imports;
 		a->info[0].handle = b->info[0].handle;
 		a->info[1].handle = b->info[1].handle;

@@ -521,6 +521,7 @@ long m_stats(struct m_call *call, struct npumem_stats *arg)
 	UNKNOWN(call, struct npumem_stats, faults);
 	UNKNOWN(call, struct npumem_stats, pmd_entries);
 	UNKNOWN(call, struct npumem_stats, pte_entries);
+	UNKNOWN(call, struct npumem_stats, pud_entries);
 	return 0;
 }
 

@@ -16,7 +16,7 @@ FIXTURE(carveout) {
 	int fd;
 	__u64 start, size;
 	__u64 rest;	/* what is below the first whole GiB */
-	bool huge;	/* entries of 2 MiB */
+	bool huge, gigantic;	/* entries of 2 MiB, of 1 GiB */
 };
 
 static bool file_has(const char *path, const char *text)
@@ -52,6 +52,7 @@ FIXTURE_SETUP(carveout)
 	ASSERT_EQ(2, sscanf(name.release, "%d.%d", &major, &minor));
 	self->huge = major * 100 + minor >= 612 && huge_entries_fit() &&
 		     file_has("/proc/zoneinfo", "Device");
+	self->gigantic = self->huge && file_has("/proc/cpuinfo", " pdpe1gb");
 
 	ASSERT_EQ(0, unload());
 	snprintf(text, sizeof(text), "devices=2 carveout=,%s", given);
@@ -135,6 +136,126 @@ TEST_F_TIMEOUT(carveout, is_all_there_is_and_zeroed_each_time, 300)
 	EXPECT_EQ(self->huge ? 2 * self->size / G : 0, stats.pmd_entries);
 	EXPECT_EQ(self->huge ? 0 : 2 * self->size / page_bytes(),
 		  stats.pte_entries);
+}
+
+TEST_F_TIMEOUT(carveout, gigabyte_is_one_entry, 120)
+{
+	struct npumem_stats stats;
+	__u64 handle, got, address, other;
+
+	ASSERT_EQ(0, npumem_alloc_flags(self->fd, 1, 5, NPUMEM_ALLOC_1G,
+					&handle, &got));
+	EXPECT_EQ(GIB, got);
+	address = map_aligned(self->fd, handle, GIB, GIB);
+	ASSERT_NE(0, address);
+	ASSERT_EQ(0, npumem_stats(self->fd, &stats));
+	EXPECT_EQ(self->gigantic, stats.pud_entries);
+	EXPECT_EQ(self->huge && !self->gigantic ? GIB / G : 0, stats.pmd_entries);
+	EXPECT_EQ(self->huge ? 0 : GIB / page_bytes(), stats.pte_entries);
+	pattern_mark(to_ptr(address), GIB, 7);
+
+	/* The same memory at an address that such an entry cannot have. */
+	ASSERT_EQ(0, npumem_reserve_aligned(self->fd, 2 * GIB, GIB, &other));
+	ASSERT_EQ(0, npumem_map(self->fd, other + G, GIB, handle));
+	EXPECT_EQ(-1, pattern_check(to_ptr(other + G), GIB, 7));
+	ASSERT_EQ(0, npumem_stats(self->fd, &stats));
+	EXPECT_EQ(self->gigantic, stats.pud_entries);
+	/* Where a table is by now, there is no such entry either. */
+	ASSERT_EQ(0, npumem_unmap(self->fd, other + G));
+	ASSERT_EQ(0, npumem_map(self->fd, other, GIB, handle));
+	EXPECT_EQ(-1, pattern_check(to_ptr(other), GIB, 7));
+	ASSERT_EQ(0, npumem_stats(self->fd, &stats));
+	EXPECT_EQ(self->gigantic, stats.pud_entries);
+
+	/* An entry that is gone comes again by the first touch. */
+	ASSERT_EQ(0, npumem_unmap(self->fd, address));
+	EXPECT_EQ(SIGSEGV, load_signal(address + GIB / 2));
+	ASSERT_EQ(0, npumem_map(self->fd, address, GIB, handle));
+	EXPECT_EQ(-1, pattern_check(to_ptr(address), GIB, 7));
+	ASSERT_EQ(0, npumem_stats(self->fd, &stats));
+	EXPECT_EQ(2 * self->gigantic, stats.pud_entries);
+	ASSERT_EQ(0, munmap(to_ptr(address), GIB));
+	ASSERT_EQ(0, munmap(to_ptr(other), 2 * GIB));
+}
+
+/* A right of a part of the entry changes, and that of the rest does not. */
+TEST_F_TIMEOUT(carveout, rights_within_the_gigabyte, 120)
+{
+	const __u64 parts[] = { 0, 5 * G, GIB - G };
+	__u64 handle, got, address;
+	unsigned int i;
+
+	ASSERT_EQ(0, npumem_alloc_flags(self->fd, 1, GIB, NPUMEM_ALLOC_1G,
+					&handle, &got));
+	address = map_aligned(self->fd, handle, GIB, GIB);
+	ASSERT_NE(0, address);
+	pattern_mark(to_ptr(address), GIB, 9);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		__u64 at = address + parts[i];
+		__u64 beside = i ? at - 1 : at + G;
+
+		ASSERT_EQ(0, npumem_set_access(self->fd, at, G, 1,
+					       NPUMEM_ACCESS_NONE));
+		EXPECT_EQ(SIGSEGV, load_signal(at));
+		EXPECT_EQ(SIGSEGV, load_signal(at + G - 1));
+		EXPECT_EQ(0, store_signal(beside));
+		ASSERT_EQ(0, npumem_set_access(self->fd, at, G, 1,
+					       NPUMEM_ACCESS_READ));
+		EXPECT_EQ(0, load_signal(at));
+		EXPECT_EQ(SIGSEGV, store_signal(at + G - 1));
+		EXPECT_EQ(0, store_signal(beside));
+		ASSERT_EQ(0, npumem_set_access(self->fd, at, G, 1,
+					       NPUMEM_ACCESS_READWRITE));
+		EXPECT_EQ(0, store_signal(at));
+	}
+	EXPECT_EQ(-1, pattern_check(to_ptr(address), GIB, 9));
+	ASSERT_EQ(0, munmap(to_ptr(address), GIB));
+}
+
+/* All of it read-only, and writable again: in one entry. */
+TEST_F_TIMEOUT(carveout, rights_of_the_gigabyte, 120)
+{
+	__u64 handle, got, address, space;
+	struct npumem_stats stats;
+
+	ASSERT_EQ(0, npumem_alloc_flags(self->fd, 1, GIB, NPUMEM_ALLOC_1G,
+					&handle, &got));
+	address = map_aligned(self->fd, handle, GIB, GIB);
+	ASSERT_NE(0, address);
+	ASSERT_EQ(0, npumem_set_access(self->fd, address, GIB, 1,
+				       NPUMEM_ACCESS_READ));
+	EXPECT_EQ(SIGSEGV, store_signal(address + 3 * G));
+	/* mprotect() gives nothing, and what it takes comes back. */
+	ASSERT_EQ(0, mprotect(to_ptr(address), GIB, PROT_READ));
+	ASSERT_EQ(0, mprotect(to_ptr(address), GIB, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(SIGSEGV, store_signal(address + 3 * G));
+	ASSERT_EQ(0, npumem_set_access(self->fd, address, GIB, 1,
+				       NPUMEM_ACCESS_READWRITE));
+	EXPECT_EQ(0, store_signal(address + 3 * G));
+	ASSERT_EQ(0, mprotect(to_ptr(address), GIB, PROT_READ));
+	EXPECT_EQ(SIGSEGV, store_signal(address + 3 * G));
+	ASSERT_EQ(0, mprotect(to_ptr(address), GIB, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, store_signal(address + 3 * G));
+	ASSERT_EQ(0, npumem_stats(self->fd, &stats));
+	EXPECT_EQ(0, stats.pmd_entries * self->gigantic);
+
+	/* It is never split, moved or shared with a child. */
+	EXPECT_NE(0, munmap(to_ptr(address + G), G));
+	EXPECT_NE(0, mprotect(to_ptr(address + G), G, PROT_READ));
+	ASSERT_EQ(0, find_space(2 * GIB, GIB, &space));
+	EXPECT_EQ(MAP_FAILED, mremap(to_ptr(address), GIB, GIB,
+				     MREMAP_MAYMOVE | MREMAP_FIXED,
+				     to_ptr(space + G)));
+	EXPECT_EQ(0, store_signal(address + 5 * G));
+	EXPECT_EQ(MAP_FAILED, mremap(to_ptr(address), GIB, GIB,
+				     MREMAP_MAYMOVE | MREMAP_FIXED,
+				     to_ptr(space)));
+	EXPECT_EQ(0, store_signal(address + 5 * G));
+	munmap(to_ptr(space), 2 * GIB);
+	EXPECT_NE(0, madvise(to_ptr(address + G), G, MADV_SEQUENTIAL));
+	EXPECT_NE(0, madvise(to_ptr(address), GIB, MADV_REMOVE));
+	EXPECT_EQ(0, store_signal(address + 6 * G));
+	ASSERT_EQ(0, munmap(to_ptr(address), GIB));
 }
 
 TEST_F_TIMEOUT(carveout, gigabyte_needs_a_gigabyte_in_one_piece, 120)

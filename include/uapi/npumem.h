@@ -61,7 +61,7 @@
  * (never, if we can help it), the minor number with each addition.
  */
 #define NPUMEM_ABI_MAJOR	1
-#define NPUMEM_ABI_MINOR	1
+#define NPUMEM_ABI_MINOR	2
 
 /* Sizes and addresses of memory and mappings are multiples of this. */
 #define NPUMEM_GRANULE		(1ULL << 21)
@@ -569,6 +569,7 @@ struct npumem_host_tgid {
  * @pmd_entries: out: huge page-table entries installed so far
  * @pte_entries: out: base page-table entries installed so far
  * @refused_imports: out: imports refused so far
+ * @pud_entries: out: page-table entries of 1 GiB installed so far
  *
  * Of this client.
  */
@@ -585,6 +586,8 @@ struct npumem_stats {
 	__aligned_u64 pmd_entries;
 	__aligned_u64 pte_entries;
 	__aligned_u64 refused_imports;
+	/* since 1.2 */
+	__aligned_u64 pud_entries;
 };
 
 #define NPUMEM_STATS		_IO(NPUMEM_IOC_TYPE, 19)

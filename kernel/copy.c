@@ -5,6 +5,7 @@
  * meanwhile, by another thread, is an error and not a signal, and so that the
  * rights of devices other than the mapping's own hold too.
  */
+#include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
@@ -184,36 +185,111 @@ static unsigned long npumem_copy_user(void *bytes, u64 user, unsigned long n,
 	return __copy_from_user_inatomic(bytes, at, n);
 }
 
+/*
+ * The same for memory that can go while we wait for a page of the user's: by way
+ * of a page of our own, which is allocated when it is needed. Returns the bytes
+ * or an errno.
+ */
+static long npumem_copy_by_page(const struct npumem_piece *piece, u64 user,
+				unsigned long n, bool to_device, void **page)
+{
+	const struct npumem_device *device = piece->memory->device;
+	void __user *at = u64_to_user_ptr(user);
+	int ticket;
+
+	if (!*page)
+		*page = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!*page)
+		return -ENOMEM;
+	n = min(n, PAGE_SIZE);
+	if (to_device && copy_from_user(*page, at, n))
+		return -EFAULT;
+	ticket = npumem_pool_enter(device);
+	if (ticket < 0)
+		return ticket;
+	if (to_device)
+		memcpy(piece->bytes, *page, n);
+	else
+		memcpy(*page, piece->bytes, n);
+	npumem_pool_leave(device, ticket);
+	if (!to_device && copy_to_user(at, *page, n))
+		return -EFAULT;
+	return n;
+}
+
+static long npumem_copy_host_piece(const struct npumem_piece *piece, u64 user,
+				   u64 length, bool to_device, void **page)
+{
+	unsigned long n = min_t(u64, piece->after, length);
+
+	if (npumem_piece_failed(piece, 0, n))
+		return -EIO;
+	if (piece->memory->device->pool->ops->enter)
+		return npumem_copy_by_page(piece, user, n, to_device, page);
+	return npumem_copy_user(piece->bytes, user, n, to_device) ? -EFAULT : n;
+}
+
 /* One side is the host's. */
 static int npumem_copy_host(struct npumem_client *client,
 			    const struct npumem_copy *arg, bool to_device)
 {
 	u64 device = to_device ? arg->destination : arg->source;
 	u64 host = to_device ? arg->source : arg->destination;
+	void *page = NULL;
 	u64 done = 0;
 	int ret = 0;
 
 	while (done < arg->length && !ret) {
 		struct npumem_piece piece;
-		unsigned long n;
+		long n;
 
 		ret = npumem_piece_get(client, arg->device, to_device,
 				       device + done, &piece);
 		if (ret)
-			return ret;
-		n = min_t(u64, piece.after, arg->length - done);
-		if (npumem_piece_failed(&piece, 0, n))
-			ret = -EIO;
-		else if (npumem_copy_user(piece.bytes, host + done, n,
-					  to_device))
-			ret = -EFAULT;
+			break;
+		n = npumem_copy_host_piece(&piece, host + done,
+					   arg->length - done, to_device,
+					   &page);
 		npumem_memory_put(piece.memory);
-		if (ret)
-			return ret;
+		if (n < 0) {
+			ret = n;
+			break;
+		}
 		done += n;
 		ret = npumem_pause();
 	}
+	free_page((unsigned long)page);
 	return ret;
+}
+
+/* Both are there, or -ENODEV. */
+static long npumem_copy_bytes(const struct npumem_piece *to,
+			      const struct npumem_piece *from, u64 length,
+			      bool down)
+{
+	unsigned long n, back = 0;
+	int to_ticket, from_ticket;
+
+	n = min3((u64)to->after, (u64)from->after, length);
+	if (down) {
+		n = min3((u64)to->before + 1, (u64)from->before + 1, length);
+		back = n - 1;
+	}
+	if (npumem_piece_failed(to, back, n) ||
+	    npumem_piece_failed(from, back, n))
+		return -EIO;
+	to_ticket = npumem_pool_enter(to->memory->device);
+	if (to_ticket < 0)
+		return to_ticket;
+	from_ticket = npumem_pool_enter(from->memory->device);
+	if (from_ticket < 0) {
+		npumem_pool_leave(to->memory->device, to_ticket);
+		return from_ticket;
+	}
+	memmove(to->bytes - back, from->bytes - back, n);
+	npumem_pool_leave(from->memory->device, from_ticket);
+	npumem_pool_leave(to->memory->device, to_ticket);
+	return n;
 }
 
 /*
@@ -225,8 +301,7 @@ static long npumem_copy_piece(struct npumem_client *client, u32 device,
 			      bool down)
 {
 	struct npumem_piece to, from;
-	unsigned long n, back;
-	int ret;
+	long ret;
 
 	ret = npumem_piece_get(client, device, true, destination - down, &to);
 	if (ret)
@@ -234,22 +309,11 @@ static long npumem_copy_piece(struct npumem_client *client, u32 device,
 	ret = npumem_piece_get(client, device, false, source - down, &from);
 	if (ret)
 		goto out;
-	if (down) {
-		n = min3((u64)to.before + 1, (u64)from.before + 1, length);
-		back = n - 1;
-	} else {
-		n = min3((u64)to.after, (u64)from.after, length);
-		back = 0;
-	}
-	if (npumem_piece_failed(&to, back, n) ||
-	    npumem_piece_failed(&from, back, n))
-		ret = -EIO;
-	else
-		memmove(to.bytes - back, from.bytes - back, n);
+	ret = npumem_copy_bytes(&to, &from, length, down);
 	npumem_memory_put(from.memory);
 out:
 	npumem_memory_put(to.memory);
-	return ret ?: n;
+	return ret;
 }
 
 /*
@@ -331,6 +395,22 @@ int npumem_ioctl_copy(struct npumem_call *call)
 	return -ENOENT;
 }
 
+static long npumem_fill_piece(const struct npumem_piece *piece, u64 length,
+			      u8 value)
+{
+	unsigned long n = min_t(u64, piece->after, length);
+	int ticket;
+
+	if (npumem_piece_failed(piece, 0, n))
+		return -EIO;
+	ticket = npumem_pool_enter(piece->memory->device);
+	if (ticket < 0)
+		return ticket;
+	memset(piece->bytes, value, n);
+	npumem_pool_leave(piece->memory->device, ticket);
+	return n;
+}
+
 int npumem_ioctl_fill(struct npumem_call *call)
 {
 	struct npumem_fill *arg = call->arg;
@@ -355,20 +435,16 @@ int npumem_ioctl_fill(struct npumem_call *call)
 		return -ENOENT;
 	while (done < arg->length && !ret) {
 		struct npumem_piece piece;
-		unsigned long n;
+		long n;
 
 		ret = npumem_piece_get(client, arg->device, true,
 				       arg->address + done, &piece);
 		if (ret)
 			return ret;
-		n = min_t(u64, piece.after, arg->length - done);
-		if (npumem_piece_failed(&piece, 0, n))
-			ret = -EIO;
-		else
-			memset(piece.bytes, arg->value, n);
+		n = npumem_fill_piece(&piece, arg->length - done, arg->value);
 		npumem_memory_put(piece.memory);
-		if (ret)
-			return ret;
+		if (n < 0)
+			return n;
 		done += n;
 		ret = npumem_pause();
 	}

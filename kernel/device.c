@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices: one platform device per NPU, made from the module's parameters,
- * and the driver that binds them. Unbinding takes a device away from under
- * its users: their mappings fault with SIGBUS, their calls fail with ENODEV,
- * and its memory goes back when the last of them lets go.
+ * Devices: one platform device per NPU, made from the module's parameters or by
+ * the driver of cards (pci.c), and the driver that binds them. Unbinding takes a
+ * device away from under its users: their mappings fault with SIGBUS, their calls
+ * fail with ENODEV, and its memory goes back when the last of them lets go.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -58,13 +58,16 @@ static DEFINE_MUTEX(npumem_devices_lock);
 static struct npumem_device __rcu *npumem_devices[NPUMEM_MAX_DEVICES];
 static unsigned int npumem_highest;	/* highest number ever bound, plus 1 */
 
+/* Guards npumem_platform, which cards come to and go from. */
+static DEFINE_MUTEX(npumem_platform_lock);
 static struct platform_device *npumem_platform[NPUMEM_MAX_DEVICES];
 
-/* Memory is a carve-out, if it has a size, or RAM. */
+/* Memory is of @card, if there is one, or a carve-out, if it has a size, or RAM. */
 struct npumem_device_config {
 	u64 capacity;
 	u64 carveout_start;
 	u64 carveout_size;
+	struct npumem_card *card;
 	int nid;
 	bool is_virtual;
 };
@@ -254,7 +257,9 @@ static int npumem_device_probe(struct platform_device *pdev)
 	if (!config || pdev->id < 0 || pdev->id >= NPUMEM_MAX_DEVICES ||
 	    strcmp(pdev->name, "npumem"))
 		return -EINVAL;
-	if (config->carveout_size)
+	if (config->card)
+		pool = npumem_card_pool(config->card);
+	else if (config->carveout_size)
 		pool = npumem_carveout_create(config->carveout_start,
 					      config->carveout_size,
 					      config->nid);
@@ -351,42 +356,108 @@ static int npumem_device_configure(unsigned int id,
 	return 0;
 }
 
-static int npumem_device_create(unsigned int id)
+static struct platform_device *
+npumem_device_add(unsigned int id, struct device *parent,
+		  const struct npumem_device_config *config)
 {
-	struct npumem_device_config config;
 	struct platform_device *pdev;
 	int ret;
 
-	ret = npumem_device_configure(id, &config);
-	if (ret)
-		return ret;
 	pdev = platform_device_alloc("npumem", id);
 	if (!pdev)
-		return -ENOMEM;
-	set_dev_node(&pdev->dev, config.nid);
-	ret = platform_device_add_data(pdev, &config, sizeof(config));
+		return ERR_PTR(-ENOMEM);
+	pdev->dev.parent = parent;
+	set_dev_node(&pdev->dev, config->nid);
+	ret = platform_device_add_data(pdev, config, sizeof(*config));
 	if (!ret)
 		ret = platform_device_add(pdev);
 	/* What is asked for by address is there or is an error. */
-	if (!ret && config.carveout_size && !platform_get_drvdata(pdev)) {
+	if (!ret && config->carveout_size && !platform_get_drvdata(pdev)) {
 		platform_device_del(pdev);
 		ret = -EBUSY;
 	}
 	if (ret) {
 		platform_device_put(pdev);
-		return ret;
+		return ERR_PTR(ret);
 	}
 	npumem_platform[id] = pdev;
-	return 0;
+	return pdev;
 }
 
-void npumem_devices_exit(void)
+static int npumem_device_create(unsigned int id)
+{
+	struct npumem_device_config config = {};
+	int ret;
+
+	ret = npumem_device_configure(id, &config);
+	if (ret)
+		return ret;
+	return PTR_ERR_OR_ZERO(npumem_device_add(id, NULL, &config));
+}
+
+/**
+ * npumem_device_plug() - make a device of a card
+ * @parent: the card's own
+ * @card: its memory
+ * @size: bytes
+ *
+ * It gets the lowest number that is free, and is bound if memory suffices.
+ *
+ * Context: process context, sleeps.
+ * Return: the device for npumem_device_unplug(), or an ERR_PTR: -ENOSPC there are
+ * as many as there may be; -ENOMEM.
+ */
+struct platform_device *npumem_device_plug(struct device *parent,
+					   struct npumem_card *card, u64 size)
+{
+	const struct npumem_device_config config = {
+		.capacity = size,
+		.card = card,
+		.nid = dev_to_node(parent),
+	};
+	struct platform_device *pdev = ERR_PTR(-ENOSPC);
+	unsigned int id;
+
+	mutex_lock(&npumem_platform_lock);
+	for (id = 0; id < NPUMEM_MAX_DEVICES; id++) {
+		if (!npumem_platform[id]) {
+			pdev = npumem_device_add(id, parent, &config);
+			break;
+		}
+	}
+	mutex_unlock(&npumem_platform_lock);
+	return pdev;
+}
+
+/**
+ * npumem_device_unplug() - take a card's device away from under its users
+ * @pdev: from npumem_device_plug()
+ *
+ * Afterwards it has no mappings, and none will come; its memory may be held.
+ *
+ * Context: process context, sleeps.
+ */
+void npumem_device_unplug(struct platform_device *pdev)
+{
+	mutex_lock(&npumem_platform_lock);
+	npumem_platform[pdev->id] = NULL;
+	platform_device_unregister(pdev);
+	mutex_unlock(&npumem_platform_lock);
+}
+
+static void npumem_platform_exit(void)
 {
 	unsigned int id;
 
 	for (id = 0; id < NPUMEM_MAX_DEVICES; id++)
 		platform_device_unregister(npumem_platform[id]);
 	platform_driver_unregister(&npumem_driver);
+}
+
+void npumem_devices_exit(void)
+{
+	npumem_pci_exit();
+	npumem_platform_exit();
 }
 
 int npumem_devices_init(void)
@@ -408,10 +479,16 @@ int npumem_devices_init(void)
 		return ret;
 	for (id = 0; id < npumem_nr_devices; id++) {
 		ret = npumem_device_create(id);
-		if (ret) {
-			npumem_devices_exit();
-			return ret;
-		}
+		if (ret)
+			goto err;
 	}
+	/* Last: cards get the numbers that are left. */
+	ret = npumem_pci_init();
+	if (ret)
+		goto err;
 	return 0;
+
+err:
+	npumem_platform_exit();
+	return ret;
 }

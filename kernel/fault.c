@@ -53,6 +53,9 @@ static vm_fault_t npumem_insert_base(struct npumem_client *client,
 	/* vm_page_prot lacks the right to write, since we have pfn_mkwrite. */
 	if (npumem_span_cpu_writes(span))
 		prot = vm_get_page_prot(vma->vm_flags);
+	/* On x86 the kernel finds the kind of memory by its address. */
+	if (span->mapping->memory->device->pool->write_combined)
+		prot = pgprot_writecombine(prot);
 	for (i = 0; i < pages; i++) {
 		ret = vmf_insert_pfn_prot(vma, first + i * PAGE_SIZE, pfn + i,
 					  prot);

@@ -41,8 +41,11 @@
 #include <npumem.h>
 
 struct attribute_group;
+struct device;
 struct file;
+struct npumem_card;
 struct npumem_handle;
+struct platform_device;
 struct seq_file;
 struct vm_area_struct;
 struct vm_fault;
@@ -140,6 +143,9 @@ struct npumem_device {
 int npumem_devices_init(void);
 void npumem_devices_exit(void);
 unsigned int npumem_device_count(void);
+struct platform_device *npumem_device_plug(struct device *parent,
+					   struct npumem_card *card, u64 size);
+void npumem_device_unplug(struct platform_device *pdev);
 struct npumem_device *npumem_device_new(u32 id, int nid, u64 capacity,
 					struct npumem_pool *pool);
 struct npumem_device *npumem_device_get(u32 id);
@@ -180,6 +186,10 @@ struct npumem_pool;
  * @free: takes back what @alloc gave
  * @address: where the kernel sees a chunk, given by its first page frame
  * @failed: may be missing; has the hardware failed in a part of a chunk?
+ * @enter: begins to keep memory where it is, and returns a ticket; missing if it
+ *         is there as long as somebody has it
+ * @is_there: with @enter: has it not gone before?
+ * @leave: with @enter: ends that
  * @destroy: may be missing; the last memory and the device are gone
  */
 struct npumem_pool_ops {
@@ -193,6 +203,9 @@ struct npumem_pool_ops {
 	void *(*address)(const struct npumem_pool *pool, unsigned long chunk);
 	bool (*failed)(unsigned long chunk, unsigned long offset,
 		       unsigned long length);
+	int (*enter)(void);
+	bool (*is_there)(const struct npumem_pool *pool);
+	void (*leave)(int ticket);
 	void (*destroy)(struct npumem_pool *pool);
 };
 
@@ -202,11 +215,13 @@ struct npumem_pool_ops {
  * @huge: its chunks may be mapped by huge entries, whatever the kernel's
  *        get_user_pages_fast() does with those
  * @gigantic: and its runs of 1 GiB, which are what they are called
+ * @write_combined: is mapped for that, not cached
  */
 struct npumem_pool {
 	const struct npumem_pool_ops *ops;
 	bool huge;
 	bool gigantic;
+	bool write_combined;
 };
 
 int npumem_pool_charge(struct npumem_device *device, u64 length);
@@ -223,6 +238,8 @@ void *npumem_pool_address(const struct npumem_device *device,
 bool npumem_pool_failed(const struct npumem_device *device,
 			unsigned long chunk, unsigned long offset,
 			unsigned long length);
+int npumem_pool_enter(const struct npumem_device *device);
+void npumem_pool_leave(const struct npumem_device *device, int ticket);
 void npumem_pool_destroy(struct npumem_pool *pool);
 
 /*
@@ -277,6 +294,23 @@ int npumem_carveouts_init(void);
 void npumem_carveouts_exit(void);
 struct npumem_pool *npumem_carveout_create(phys_addr_t start, u64 size,
 					   int nid);
+
+/*
+ * pci.c
+ */
+
+#ifdef CONFIG_PCI
+int npumem_pci_init(void);
+void npumem_pci_exit(void);
+struct npumem_pool *npumem_card_pool(struct npumem_card *card);
+#else
+static inline int npumem_pci_init(void) { return 0; }
+static inline void npumem_pci_exit(void) { }
+static inline struct npumem_pool *npumem_card_pool(struct npumem_card *card)
+{
+	return ERR_PTR(-ENODEV);
+}
+#endif
 
 /*
  * memory.c

@@ -2,7 +2,7 @@
 /*
  * Pools: where the physical memory of a device, or of the host, comes from.
  * What all kinds have in common: how much of a device is used. Each kind is in
- * a file of its own: ram.c, carveout.c.
+ * a file of its own: ram.c, carveout.c, pci.c.
  */
 #include <linux/mm.h>
 
@@ -114,6 +114,43 @@ bool npumem_pool_failed(const struct npumem_device *device,
 	const struct npumem_pool_ops *ops = device->pool->ops;
 
 	return ops->failed && ops->failed(chunk, offset, length);
+}
+
+/**
+ * npumem_pool_enter() - keep the memory where it is
+ * @device: whose; somebody holds the memory
+ *
+ * A card can go while others hold its memory; between this and
+ * npumem_pool_leave() it waits.
+ *
+ * Context: any; do not wait for user space until then.
+ * Return: what npumem_pool_leave() wants, or -ENODEV the memory has gone.
+ */
+int npumem_pool_enter(const struct npumem_device *device)
+{
+	const struct npumem_pool *pool = device->pool;
+	int ticket;
+
+	if (!pool->ops->enter)
+		return 0;
+	ticket = pool->ops->enter();
+	if (pool->ops->is_there(pool))
+		return ticket;
+	pool->ops->leave(ticket);
+	return -ENODEV;
+}
+
+/**
+ * npumem_pool_leave() - the memory may go
+ * @device: whose
+ * @ticket: from npumem_pool_enter()
+ */
+void npumem_pool_leave(const struct npumem_device *device, int ticket)
+{
+	const struct npumem_pool_ops *ops = device->pool->ops;
+
+	if (ops->leave)
+		ops->leave(ticket);
 }
 
 /**

@@ -123,12 +123,17 @@ static int npumem_window_clear(const struct npumem_device *device,
 			       unsigned long nr_chunks)
 {
 	unsigned long i;
+	int ticket;
 
 	for (i = 0; i < nr_chunks; i++) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		ticket = npumem_pool_enter(device);
+		if (ticket < 0)
+			return ticket;
 		memset(npumem_window_address(device->pool, chunks[i]), 0,
 		       NPUMEM_CHUNK_SIZE);
+		npumem_pool_leave(device, ticket);
 		cond_resched();
 	}
 	return 0;
@@ -143,7 +148,7 @@ static int npumem_window_clear(const struct npumem_device *device,
  * @run: how many of them are one run
  *
  * Context: process context, sleeps.
- * Return: 0, -ENOSPC or -EINTR.
+ * Return: 0, -ENOSPC, -EINTR or -ENODEV.
  */
 int npumem_window_alloc(const struct npumem_device *device, int nid,
 			unsigned long *chunks, unsigned long nr_chunks,

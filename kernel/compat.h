@@ -7,8 +7,14 @@
 #ifndef _NPUMEM_COMPAT_H
 #define _NPUMEM_COMPAT_H
 
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
+#include <linux/rcupdate.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/vmstat.h>
 #include <linux/workqueue.h>
 
 /* vm_flags is changed by functions since 6.3; Kbuild looks for them. */
@@ -74,6 +80,154 @@ static inline void npumem_vm_flags_mod(struct vm_area_struct *vma,
 #define npumem_page_flags(page)	((page)->flags.f)
 #else
 #define npumem_page_flags(page)	((page)->flags)
+#endif
+
+/* Shrinkers are allocated by a function since 6.7; Kbuild looks for it. */
+#ifdef NPUMEM_HAVE_SHRINKER_ALLOC
+#define npumem_shrinker_new(flags, name)	shrinker_alloc(flags, name)
+#define npumem_shrinker_free(shrinker)		shrinker_free(shrinker)
+#else
+static inline struct shrinker *npumem_shrinker_new(unsigned int flags,
+						   const char *name)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (shrinker)
+		shrinker->flags = flags;
+	return shrinker;
+}
+
+static inline void npumem_shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#endif
+
+/*
+ * They have their name by then since 6.7, and got it with their registration
+ * since 6.0; Kbuild looks for it.
+ */
+#if defined(NPUMEM_HAVE_SHRINKER_ALLOC)
+static inline int npumem_shrinker_register(struct shrinker *shrinker,
+					   const char *name)
+{
+	shrinker_register(shrinker);
+	return 0;
+}
+#elif defined(NPUMEM_HAVE_SHRINKER_NAMES)
+static inline int npumem_shrinker_register(struct shrinker *shrinker,
+					   const char *name)
+{
+	return register_shrinker(shrinker, "%s", name);
+}
+#else
+static inline int npumem_shrinker_register(struct shrinker *shrinker,
+					   const char *name)
+{
+	return register_shrinker(shrinker);
+}
+#endif
+
+/*
+ * A memory cgroup can be charged for a page that is there already since 6.12, by
+ * what is meant for objects of the slab allocator, as long as the page looks
+ * like a large one of these; Kbuild looks for it. Such an object is in statistics
+ * of that allocator, which the page must not be in. Without that, only who is in
+ * the root cgroup, which nothing is charged to, can be given such a page.
+ */
+#if defined(NPUMEM_HAVE_KMEM_CACHE_CHARGE)
+#define npumem_can_charge_page()	true
+
+static inline bool npumem_charge_page(struct page *page, gfp_t gfp)
+{
+	struct folio *folio = page_folio(page);
+	long size = folio_size(folio);
+
+	if (!kmem_cache_charge(page_address(page), gfp))
+		return false;
+	if (folio_memcg_kmem(folio)) {
+		lruvec_stat_mod_folio(folio, NR_SLAB_UNRECLAIMABLE_B, -size);
+		mod_node_page_state(folio_pgdat(folio), NR_SLAB_UNRECLAIMABLE_B,
+				    size);
+	}
+	return true;
+}
+#elif defined(CONFIG_MEMCG)
+static inline bool npumem_can_charge_page(void)
+{
+	struct mem_cgroup *memcg;
+	bool root;
+
+	if (mem_cgroup_disabled())
+		return true;
+	rcu_read_lock();
+	memcg = mem_cgroup_from_task(current);
+	root = !memcg || !memcg->css.parent;
+	rcu_read_unlock();
+	return root;
+}
+
+static inline bool npumem_charge_page(struct page *page, gfp_t gfp)
+{
+	return true;
+}
+#else
+#define npumem_can_charge_page()	true
+
+static inline bool npumem_charge_page(struct page *page, gfp_t gfp)
+{
+	return true;
+}
+#endif
+
+/* Large objects are known by a type of page since 6.15; Kbuild looks for it. */
+#ifdef NPUMEM_HAVE_LARGE_KMALLOC
+static inline void npumem_set_large_kmalloc(struct page *page, bool is_one)
+{
+	if (is_one)
+		__folio_set_large_kmalloc(page_folio(page));
+	else
+		__folio_clear_large_kmalloc(page_folio(page));
+}
+#else
+static inline void npumem_set_large_kmalloc(struct page *page, bool is_one)
+{
+}
+#endif
+
+/*
+ * Pages that follow each other are cleared in one go since 7.0; Kbuild looks for that.
+ * Before, x86 fills words in the same way. Not by memset(), which on processors without
+ * fast "rep stosb" takes seven times as many instructions.
+ */
+#ifdef NPUMEM_HAVE_CLEAR_PAGES
+#define npumem_clear_pages(at, nr)	clear_pages(at, nr)
+#elif defined(CONFIG_X86_64) && defined(__HAVE_ARCH_MEMSET64)
+#define npumem_clear_pages(at, nr)	memset64(at, 0, (nr) * (PAGE_SIZE / 8))
+#else
+static inline void npumem_clear_pages(void *at, unsigned int nr)
+{
+	for (; nr; nr--, at += PAGE_SIZE)
+		clear_page(at);
+}
+#endif
+
+/* Who is charged for a page is told by memcg_data since 5.11; Kbuild looks for it. */
+#ifdef NPUMEM_HAVE_MEMCG_DATA
+#define npumem_page_charged(page)	PageMemcgKmem(page)
+#else
+#define npumem_page_charged(page)	PageKmemcg(page)
+#endif
+
+/*
+ * Whether pages are poisoned when the page allocator gets them back is told by a
+ * branch that is patched since 5.11; Kbuild looks for it.
+ */
+#ifdef NPUMEM_HAVE_PAGE_POISONING_STATIC
+#define npumem_poisons_free_pages()	page_poisoning_enabled_static()
+#else
+#define npumem_poisons_free_pages()	page_poisoning_enabled()
 #endif
 
 #endif /* _NPUMEM_COMPAT_H */

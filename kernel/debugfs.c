@@ -125,6 +125,13 @@ static int accounts_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(accounts);
 
+static int zeroed_show(struct seq_file *m, void *unused)
+{
+	npumem_zeroed_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(zeroed);
+
 /* A kernel without debugfs, or one that refuses, is none of our concern. */
 void npumem_debugfs_init(void)
 {
@@ -133,6 +140,7 @@ void npumem_debugfs_init(void)
 			    &clients_fops);
 	debugfs_create_file("accounts", 0400, npumem_debugfs, NULL,
 			    &accounts_fops);
+	debugfs_create_file("zeroed", 0400, npumem_debugfs, NULL, &zeroed_fops);
 }
 
 void npumem_debugfs_exit(void)

@@ -79,10 +79,18 @@ static ssize_t free_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(free);
 
+static ssize_t zeroed_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", npumem_zeroed_bytes());
+}
+static DEVICE_ATTR_RO(zeroed);
+
 static struct attribute *npumem_host_attrs[] = {
 	&dev_attr_capacity.attr,
 	&dev_attr_used.attr,
 	&dev_attr_free.attr,
+	&dev_attr_zeroed.attr,
 	NULL
 };
 

@@ -12,7 +12,8 @@
  *	  mmap_lock of the process
  *	    npumem_client.map_lock
  *	      i_mmap_rwsem and page-table locks of the kernel
- *	npumem_accounts_lock and npumem_window.lock, spinlocks inside of any
+ *	npumem_accounts_lock, npumem_window.lock and npumem_zeroed.lock, spinlocks
+ *	inside of any
  *
  * The three groups do not nest in each other, but for npumem_clients_lock, under
  * which map_lock may be taken too, and mmap_lock, which comes below both of the
@@ -24,6 +25,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bits.h>
+#include <linux/gfp.h>
 #include <linux/interval_tree.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -246,7 +248,31 @@ void npumem_pool_destroy(struct npumem_pool *pool);
  * ram.c
  */
 
+/*
+ * New pages are zeroed by the page allocator, which does it once, also where
+ * it zeroes all pages. RETRY_MAYFAIL reclaims and compacts, but neither the
+ * page allocator nor the cgroup's charge calls the OOM killer for it.
+ */
+#define NPUMEM_RAM_GFP	(GFP_KERNEL_ACCOUNT | __GFP_COMP | __GFP_ZERO | \
+			 __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 extern struct npumem_pool npumem_ram;
+
+bool npumem_ram_failed(unsigned long chunk, unsigned long offset,
+		       unsigned long length);
+void npumem_ram_put(struct page *chunk);
+
+/*
+ * zeroed.c: chunks kept for allocations to come, zeroed in advance
+ */
+
+int npumem_zeroed_init(void);
+void npumem_zeroed_exit(void);
+unsigned long npumem_zeroed_take(int nid, unsigned long *chunks,
+				 unsigned long nr);
+void npumem_zeroed_free(const unsigned long *chunks, unsigned long nr);
+u64 npumem_zeroed_bytes(void);
+void npumem_zeroed_show(struct seq_file *m);
 
 /*
  * window.c

@@ -314,9 +314,12 @@ static int __init npumem_init(void)
 	ret = npumem_clients_init();
 	if (ret)
 		goto err_shares;
-	ret = npumem_host_init();
+	ret = npumem_zeroed_init();
 	if (ret)
 		goto err_clients;
+	ret = npumem_host_init();
+	if (ret)
+		goto err_zeroed;
 	ret = npumem_carveouts_init();
 	if (ret)
 		goto err_host;
@@ -336,6 +339,8 @@ err_carveouts:
 	npumem_carveouts_exit();
 err_host:
 	npumem_host_exit();
+err_zeroed:
+	npumem_zeroed_exit();
 err_clients:
 	npumem_clients_exit();
 err_shares:
@@ -352,6 +357,7 @@ static void __exit npumem_exit(void)
 	npumem_clients_exit();
 	npumem_carveouts_exit();
 	npumem_host_exit();
+	npumem_zeroed_exit();
 	npumem_shares_exit();
 	npumem_accounts_exit();
 }

@@ -10,14 +10,6 @@
 
 #include "internal.h"
 
-/*
- * The pages are zeroed by the page allocator, which does it once, also where
- * it zeroes all pages. RETRY_MAYFAIL reclaims and compacts, but neither the
- * page allocator nor the cgroup's charge calls the OOM killer for it.
- */
-#define NPUMEM_RAM_GFP	(GFP_KERNEL_ACCOUNT | __GFP_COMP | __GFP_ZERO | \
-			 __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
-
 /* Reclaim would evict all others for what cannot be had anyway. */
 static bool npumem_ram_can(int nid, unsigned long nr_chunks)
 {
@@ -44,8 +36,16 @@ static unsigned long npumem_ram_flags(const struct page *page)
 			 npumem_page_flags(page + 7));
 }
 
-static bool npumem_ram_failed(unsigned long chunk, unsigned long offset,
-			      unsigned long length)
+/**
+ * npumem_ram_failed() - has the hardware failed in a part of a chunk?
+ * @chunk: its first page frame
+ * @offset: bytes before the part
+ * @length: its bytes, at least one
+ *
+ * Context: any.
+ */
+bool npumem_ram_failed(unsigned long chunk, unsigned long offset,
+		       unsigned long length)
 {
 	struct page *page = pfn_to_page(chunk) + (offset >> PAGE_SHIFT);
 	struct page *end = pfn_to_page(chunk) +
@@ -62,22 +62,29 @@ static bool npumem_ram_failed(unsigned long chunk, unsigned long offset,
 	return flags & __PG_HWPOISON;
 }
 
-/*
- * Drops a reference of each and no more: before 6.12 somebody may have pinned
- * a chunk through its huge entry, and keeps it until he lets go. Not by
+/**
+ * npumem_ram_put() - give a chunk back to the page allocator
+ * @chunk: which
+ *
+ * Drops a reference and no more: before 6.12 somebody may have pinned the
+ * chunk through its huge entry, and keeps it until he lets go. Not by
  * __free_pages(), which up to 6.2 looks at the page again after that. A chunk
  * that has failed is kept from everybody for good: the page allocator does not
  * ask when it takes back more than one page, nor, since 6.3, when it hands out.
+ *
+ * Context: any but interrupts.
  */
+void npumem_ram_put(struct page *chunk)
+{
+	if (!npumem_ram_failed(page_to_pfn(chunk), 0, NPUMEM_CHUNK_SIZE))
+		put_page(chunk);
+}
+
 static void npumem_ram_free(struct npumem_pool *pool,
 			    const unsigned long *chunks,
 			    unsigned long nr_chunks)
 {
-	while (nr_chunks--) {
-		if (!npumem_ram_failed(chunks[nr_chunks], 0, NPUMEM_CHUNK_SIZE))
-			put_page(pfn_to_page(chunks[nr_chunks]));
-		cond_resched();
-	}
+	npumem_zeroed_free(chunks, nr_chunks);
 }
 
 /*
@@ -99,7 +106,8 @@ static int npumem_ram_alloc(const struct npumem_device *device, int nid,
 		gfp |= __GFP_THISNODE;
 	if (device->id == NPUMEM_HOST)
 		gfp |= __GFP_HARDWALL;
-	for (i = 0; i < nr_chunks; i++) {
+	i = npumem_zeroed_take(nid, chunks, nr_chunks);
+	for (; i < nr_chunks; i++) {
 		ret = -EINTR;
 		if (fatal_signal_pending(current))
 			goto err;

@@ -5,6 +5,7 @@
  */
 #include "npumem_cgroup.h"
 #include "npumem_client.h"
+#include "npumem_zeroed.h"
 
 #include "kselftest_harness.h"
 
@@ -21,10 +22,13 @@ FIXTURE(host)
 	int fd;
 	__u64 handle;		/* 4 MiB of the host */
 	__u64 address;		/* mapped here, with 2 MiB of nothing behind */
+	long long zeroed;
 };
 
 FIXTURE_SETUP(host)
 {
+	/* What is kept zeroed is not among the pages that are free by the node's count. */
+	self->zeroed = zeroed_off();
 	ASSERT_TRUE(watch_start(&self->watch));
 	self->fd = npumem_open();
 	ASSERT_LE(0, self->fd);
@@ -38,6 +42,7 @@ FIXTURE_TEARDOWN(host)
 	munmap(to_ptr(self->address), 3 * G);
 	close(self->fd);
 	EXPECT_TRUE(watch_end(&self->watch));
+	zeroed_restore(self->zeroed);
 }
 
 static __u32 access_of(int fd, __u64 address, __u32 type, __u32 id)

@@ -7,6 +7,7 @@
 #define _FAIL_STEPS_H
 
 #include "fail_nth.h"
+#include "npumem_zeroed.h"
 
 #define LENGTH		(GRANULES * G)
 #define SEED		5
@@ -199,6 +200,7 @@ static inline long in_other(long (*function)(void))
 
 FIXTURE(fail) {
 	struct watch watch;
+	long long zeroed;
 };
 
 FIXTURE_SETUP(fail)
@@ -208,6 +210,8 @@ FIXTURE_SETUP(fail)
 
 	if (why)
 		SKIP(return, "%s", why);
+	/* Each chunk is to be asked for, and not to be had. */
+	self->zeroed = zeroed_off();
 	ASSERT_TRUE(watch_start(&self->watch));
 	watcher = self->watch.fd;
 	scene = process_shared(sizeof(*scene));
@@ -230,6 +234,7 @@ FIXTURE_TEARDOWN(fail)
 	if (me->at)
 		munmap(to_ptr(me->at), LENGTH);
 	EXPECT_TRUE(watch_end(&self->watch));
+	zeroed_restore(self->zeroed);
 }
 
 #endif /* _FAIL_STEPS_H */

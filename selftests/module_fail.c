@@ -109,7 +109,7 @@ static int load_at(unsigned int n, unsigned int *left)
 	return ret;
 }
 
-TEST_F_TIMEOUT(load, each_allocation_of_loading, 600)
+TEST_F_TIMEOUT(load, each_allocation_of_loading, 1500)
 {
 	unsigned int kind, n, left, failed, tolerated;
 	const char *what;

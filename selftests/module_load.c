@@ -5,6 +5,7 @@
  */
 #include "kselftest_harness.h"
 #include "npumem_module.h"
+#include "npumem_zeroed.h"
 
 FIXTURE(module) {
 	int unused;
@@ -83,6 +84,40 @@ TEST_F_TIMEOUT(module, twenty_times, 120)
 	}
 }
 
+/* What is kept zeroed goes with the module, however much it is. */
+TEST_F_TIMEOUT(module, with_memory_kept_zeroed, 120)
+{
+	__u64 handle, before;
+	int i, k, fd;
+
+	ASSERT_EQ(0, unload());
+	for (i = 0; i < 2; i++) {
+		before = machine_free();
+		ASSERT_EQ(0, load("devices=2 max_zeroed=96M"));
+		fd = open_patiently();
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, npumem_alloc(fd, 0, 96 * MIB, &handle));
+		ASSERT_EQ(0, npumem_free(fd, handle));
+		close(fd);
+		/* Also in the midst of it. */
+		for (k = 0; k < 300 && zeroed_bytes() < (i ? 96 : 8) * MIB; k++)
+			usleep(20000);
+		EXPECT_LE((i ? 96 : 8) * MIB, zeroed_bytes());
+		ASSERT_EQ(0, unload());
+		for (k = 0; k < 20 && machine_free() + 64 * MIB < before; k++)
+			usleep(100000);
+		EXPECT_LT(before, machine_free() + 64 * MIB);
+	}
+	/* None to begin with, and so it stays. */
+	ASSERT_EQ(0, load("max_zeroed=0"));
+	fd = open_patiently();
+	ASSERT_EQ(0, npumem_alloc(fd, 0, 32 * MIB, &handle));
+	close(fd);
+	usleep(500000);
+	EXPECT_EQ(0, zeroed_bytes());
+	EXPECT_EQ(0, unload());
+}
+
 TEST_F(module, bad_parameters_are_refused)
 {
 	const char *const bad[] = { "devices=0", "devices=33", "devices=-1",
@@ -90,7 +125,7 @@ TEST_F(module, bad_parameters_are_refused)
 		"capacity=1G,x", "capacity=1M,1G", "pmd_entries=7",
 		"host_capacity=x", "host_capacity=1M", "host_capacity=0",
 		"host_capacity=8E", "numa_node=-2", "numa_node=0,100000",
-		"devices=1 numa_node=9" };
+		"devices=1 numa_node=9", "max_zeroed=x", "max_zeroed=1Z" };
 	unsigned int i;
 
 	ASSERT_EQ(0, unload());

@@ -698,6 +698,7 @@ struct npumem_span {
  * @reservation: where
  * @device: the device that uses the memory through it, or NPUMEM_HOST
  * @imported: the handle was
+ * @claims: its reservation belonged to no device before
  * @dying: being taken down: faults fail, the addresses are not free yet
  */
 struct npumem_mapping {
@@ -707,6 +708,7 @@ struct npumem_mapping {
 	struct npumem_reservation *reservation;
 	u16 device;
 	bool imported;
+	bool claims;
 	bool dying;
 };
 
@@ -734,6 +736,17 @@ struct npumem_span *npumem_span_next(struct npumem_span *span,
 				     unsigned long last);
 bool npumem_span_cpu_reads(const struct npumem_span *span);
 bool npumem_span_cpu_writes(const struct npumem_span *span);
+struct npumem_mapping *npumem_mapping_new(struct npumem_client *client,
+					  const struct npumem_map *arg);
+void npumem_mapping_free(struct npumem_mapping *mapping);
+int npumem_mapping_insert_locked(struct npumem_client *client,
+				 struct npumem_mapping *mapping);
+void npumem_mapping_withdraw_locked(struct npumem_client *client,
+				    struct npumem_mapping *mapping);
+struct npumem_mapping *npumem_mapping_at_locked(struct npumem_client *client,
+						u64 first);
+void npumem_mappings_finish(struct npumem_client *client,
+			    struct list_head *dying);
 void npumem_mappings_drop(struct npumem_client *client, unsigned long first,
 			  unsigned long last, int device);
 void npumem_client_zap(struct npumem_client *client, unsigned long first,
@@ -784,6 +797,8 @@ int npumem_ioctl_map(struct npumem_call *call);			/* mapping.c */
 int npumem_ioctl_unmap(struct npumem_call *call);
 int npumem_ioctl_range(struct npumem_call *call);
 int npumem_ioctl_retain(struct npumem_call *call);
+int npumem_ioctl_map_batch(struct npumem_call *call);		/* batch.c */
+int npumem_ioctl_unmap_batch(struct npumem_call *call);
 int npumem_ioctl_set_access(struct npumem_call *call);		/* access.c */
 int npumem_ioctl_get_access(struct npumem_call *call);
 int npumem_ioctl_release(struct npumem_call *call);	/* reservation.c */

@@ -99,6 +99,10 @@ static const struct npumem_command npumem_commands[] = {
 		       struct npumem_reset, device),
 	NPUMEM_COMMAND(NPUMEM_UNEXPORT, npumem_ioctl_unexport,
 		       struct npumem_unexport, token),
+	NPUMEM_COMMAND(NPUMEM_MAP_BATCH, npumem_ioctl_map_batch,
+		       struct npumem_map_batch, entries),
+	NPUMEM_COMMAND(NPUMEM_UNMAP_BATCH, npumem_ioctl_unmap_batch,
+		       struct npumem_unmap_batch, addresses),
 };
 
 /*

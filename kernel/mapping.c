@@ -115,6 +115,18 @@ void npumem_client_zap(struct npumem_client *client, unsigned long first,
 	up_read(&client->map_lock);
 }
 
+/**
+ * npumem_mapping_free() - let a mapping go that is in no tree
+ * @mapping: the mapping
+ *
+ * Context: process context, may sleep, no locks. May free memory.
+ */
+void npumem_mapping_free(struct npumem_mapping *mapping)
+{
+	npumem_memory_put(mapping->memory);
+	kmem_cache_free(npumem_mapping_cache, mapping);
+}
+
 static void npumem_mapping_erase_locked(struct npumem_client *client,
 					struct npumem_mapping *mapping)
 {
@@ -142,14 +154,18 @@ static void npumem_mapping_erase_locked(struct npumem_client *client,
 	client->mapped -= npumem_memory_length(mapping->memory);
 }
 
-/* Second half of taking mappings down, all of them within the range. */
-static void npumem_mappings_finish(struct npumem_client *client,
-				   struct list_head *dying,
-				   unsigned long first, unsigned long last)
+/**
+ * npumem_mappings_finish() - the last step of taking mappings down
+ * @client: the client, map_lock not held
+ * @dying: the mappings, by their nodes; zapped
+ *
+ * Context: process context, sleeps; as for npumem_mappings_drop(). May free
+ * memory.
+ */
+void npumem_mappings_finish(struct npumem_client *client,
+			    struct list_head *dying)
 {
 	struct npumem_mapping *mapping, *next;
-
-	npumem_client_zap(client, first, last);
 
 	down_write(&client->map_lock);
 	list_for_each_entry(mapping, dying, node) {
@@ -160,8 +176,7 @@ static void npumem_mappings_finish(struct npumem_client *client,
 
 	list_for_each_entry_safe(mapping, next, dying, node) {
 		trace_npumem_unmap(mapping);
-		npumem_memory_put(mapping->memory);
-		kmem_cache_free(npumem_mapping_cache, mapping);
+		npumem_mapping_free(mapping);
 		cond_resched();
 	}
 }
@@ -196,13 +211,21 @@ void npumem_mappings_drop(struct npumem_client *client, unsigned long first,
 	}
 	up_write(&client->map_lock);
 
-	if (!list_empty(&dying))
-		npumem_mappings_finish(client, &dying, first, last);
+	if (list_empty(&dying))
+		return;
+	npumem_client_zap(client, first, last);
+	npumem_mappings_finish(client, &dying);
 }
 
-/* Where may it go, and is the place free? */
-static int npumem_mapping_insert_locked(struct npumem_client *client,
-					struct npumem_mapping *mapping)
+/**
+ * npumem_mapping_insert_locked() - put a mapping where it is to be
+ * @client: the client, map_lock held for writing
+ * @mapping: the mapping; the client's if this succeeds
+ *
+ * Return: 0, -EADDRNOTAVAIL, -EEXIST, -EXDEV, -EMFILE or -EDQUOT.
+ */
+int npumem_mapping_insert_locked(struct npumem_client *client,
+				 struct npumem_mapping *mapping)
 {
 	unsigned long first = npumem_mapping_first(mapping);
 	unsigned long last = npumem_mapping_last(mapping);
@@ -224,6 +247,7 @@ static int npumem_mapping_insert_locked(struct npumem_client *client,
 
 	interval_tree_insert(&mapping->head.it, &client->spans);
 	mapping->reservation = reservation;
+	mapping->claims = reservation->device < 0;
 	reservation->device = mapping->device;
 	reservation->mappings++;
 	if (mapping->memory->gigantic)
@@ -232,6 +256,19 @@ static int npumem_mapping_insert_locked(struct npumem_client *client,
 	client->nr_mappings++;
 	client->mapped += npumem_memory_length(mapping->memory);
 	return 0;
+}
+
+/**
+ * npumem_mapping_withdraw_locked() - undo npumem_mapping_insert_locked()
+ * @client: the client, map_lock held for writing since then
+ * @mapping: the one inserted last; nobody has seen it
+ */
+void npumem_mapping_withdraw_locked(struct npumem_client *client,
+				    struct npumem_mapping *mapping)
+{
+	if (mapping->claims)
+		mapping->reservation->device = -1;
+	npumem_mapping_erase_locked(client, mapping);
 }
 
 /* Does the length name all of the memory, and the range end below 2^64? */
@@ -252,6 +289,7 @@ static int npumem_map_check(const struct npumem_map *arg,
 	return READ_ONCE(memory->device->gone) ? -ENODEV : 0;
 }
 
+/* Takes the caller's reference to the memory over. */
 static struct npumem_mapping *
 npumem_mapping_create(struct npumem_memory *memory, u64 first, u64 last,
 		      u32 device, bool imported)
@@ -264,33 +302,69 @@ npumem_mapping_create(struct npumem_memory *memory, u64 first, u64 last,
 	mapping->head.it.start = first;
 	mapping->head.it.last = last;
 	mapping->head.mapping = mapping;
-	mapping->memory = npumem_memory_hold(memory);
+	mapping->memory = memory;
 	mapping->device = device;
 	mapping->imported = imported;
 	return mapping;
 }
 
-static int npumem_map(struct npumem_client *client,
-		      const struct npumem_map *arg,
-		      struct npumem_memory *memory, u32 device, bool imported)
+/**
+ * npumem_mapping_new() - what NPUMEM_MAP asks for, not yet in its place
+ * @client: the caller's client
+ * @arg: what to map and where
+ *
+ * Context: process context, sleeps, takes handle_lock.
+ * Return: the mapping, or an ERR_PTR: -EINVAL, -ENOENT, -EOVERFLOW, -ERANGE,
+ * -EADDRNOTAVAIL, -ENODEV, -ENOMEM.
+ */
+struct npumem_mapping *npumem_mapping_new(struct npumem_client *client,
+					  const struct npumem_map *arg)
 {
 	struct npumem_mapping *mapping;
+	struct npumem_memory *memory;
+	bool imported;
+	u32 device;
 	u64 last;
 	int ret;
 
+	if (arg->flags & ~NPUMEM_MAP_NO_ACCESS || arg->offset ||
+	    !arg->length || arg->address & ~NPUMEM_CHUNK_MASK)
+		return ERR_PTR(-EINVAL);
+	memory = npumem_handle_memory(client, arg->handle, &device, &imported);
+	if (IS_ERR(memory))
+		return ERR_CAST(memory);
 	ret = npumem_map_check(arg, memory, &last);
 	if (ret)
-		return ret;
+		goto err;
+	ret = -ENOMEM;
 	mapping = npumem_mapping_create(memory, arg->address, last, device,
 					imported);
 	if (!mapping)
-		return -ENOMEM;
+		goto err;
 	if (!(arg->flags & NPUMEM_MAP_NO_ACCESS)) {
 		mapping->head.rights.read = NPUMEM_RIGHTS_DEVICE(device);
 		mapping->head.rights.write = NPUMEM_RIGHTS_DEVICE(device);
 	}
+	return mapping;
 
-	ret = -EINTR;
+err:
+	npumem_memory_put(memory);
+	return ERR_PTR(ret);
+}
+
+int npumem_ioctl_map(struct npumem_call *call)
+{
+	struct npumem_client *client = call->client;
+	struct npumem_mapping *mapping;
+	unsigned long first, last;
+	int ret = -EINTR;
+
+	mapping = npumem_mapping_new(client, call->arg);
+	if (IS_ERR(mapping))
+		return PTR_ERR(mapping);
+	/* It may be gone as soon as others see it. */
+	first = npumem_mapping_first(mapping);
+	last = npumem_mapping_last(mapping);
 	if (!down_write_killable(&client->map_lock)) {
 		ret = npumem_mapping_insert_locked(client, mapping);
 		if (!ret)
@@ -298,37 +372,22 @@ static int npumem_map(struct npumem_client *client,
 		up_write(&client->map_lock);
 	}
 	if (ret) {
-		npumem_memory_put(memory);
-		kmem_cache_free(npumem_mapping_cache, mapping);
+		npumem_mapping_free(mapping);
 		return ret;
 	}
-	npumem_populate(client, arg->address, last);
+	npumem_populate(client, first, last);
 	return 0;
 }
 
-int npumem_ioctl_map(struct npumem_call *call)
-{
-	struct npumem_map *arg = call->arg;
-	struct npumem_memory *memory;
-	bool imported;
-	u32 device;
-	int ret;
-
-	if (arg->flags & ~NPUMEM_MAP_NO_ACCESS || arg->offset ||
-	    !arg->length || arg->address & ~NPUMEM_CHUNK_MASK)
-		return -EINVAL;
-	memory = npumem_handle_memory(call->client, arg->handle, &device,
-				      &imported);
-	if (IS_ERR(memory))
-		return PTR_ERR(memory);
-	ret = npumem_map(call->client, arg, memory, device, imported);
-	npumem_memory_put(memory);
-	return ret;
-}
-
-/* The live mapping that begins at an address. */
-static struct npumem_mapping *
-npumem_mapping_at_locked(struct npumem_client *client, u64 first)
+/**
+ * npumem_mapping_at_locked() - the live mapping that begins at an address
+ * @client: the client, map_lock held
+ * @first: the address
+ *
+ * Return: the mapping or NULL.
+ */
+struct npumem_mapping *npumem_mapping_at_locked(struct npumem_client *client,
+						u64 first)
 {
 	struct npumem_span *span = npumem_span_first(client, first, first);
 
@@ -356,12 +415,13 @@ int npumem_ioctl_unmap(struct npumem_call *call)
 		list_add(&mapping->node, &dying);
 	}
 	up_write(&client->map_lock);
-	if (mapping)
-		npumem_mappings_finish(client, &dying,
-				       npumem_mapping_first(mapping),
-				       npumem_mapping_last(mapping));
+	if (mapping) {
+		npumem_client_zap(client, npumem_mapping_first(mapping),
+				  npumem_mapping_last(mapping));
+		npumem_mappings_finish(client, &dying);
+	}
 	mmap_write_unlock(client->mm);
-	return mapping ? 0 : -ENOENT;
+	return list_empty(&dying) ? -ENOENT : 0;
 }
 
 int npumem_ioctl_range(struct npumem_call *call)

@@ -184,6 +184,28 @@ TEST_F(access, neighbours_keep_their_own_rights)
 	CPU_NONE(3);
 }
 
+TEST_F(access, neighbour_keeps_the_protection_of_its_reservation)
+{
+	struct npumem_map_entry entries[3];
+	__u64 at;
+	int i;
+
+	ASSERT_EQ(0, find_space(4 * G, G, &at));
+	ASSERT_EQ(0, npumem_mmap(self->fd, to_ptr(at), 2 * G, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_FIXED, 0, NULL));
+	ASSERT_EQ(0, npumem_mmap(self->fd, to_ptr(at + 2 * G), 2 * G, PROT_READ,
+				 MAP_SHARED | MAP_FIXED, 0, NULL));
+	for (i = 0; i < 3; i++)
+		entries[i] = (struct npumem_map_entry) { at + i * G, G, self->a };
+	ASSERT_EQ(0, npumem_map_batch(self->fd, entries, 3, 0));
+	EXPECT_EQ(0, store_signal(at));
+	EXPECT_EQ(0, store_signal(at + G));
+	EXPECT_EQ(0, load_signal(at + 2 * G));
+	EXPECT_EQ(SIGSEGV, store_signal(at + 2 * G));
+	munmap(to_ptr(at), 2 * G);
+	munmap(to_ptr(at + 2 * G), 2 * G);
+}
+
 /* Whoever asked for less than the granule need not know how much it has got. */
 TEST_F(access, length_that_was_asked_for_is_all_of_a_mapping)
 {

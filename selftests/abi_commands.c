@@ -63,6 +63,8 @@ VARIANT(fill, 21);
 VARIANT(retain, 22);
 VARIANT(reset, 23);
 VARIANT(unexport, 24);
+VARIANT(map_batch, 25);
+VARIANT(unmap_batch, 26);
 
 #define THE_COMMAND	(&commands[variant->index])
 #define MAKE_ARGUMENT() do {						\

@@ -25,6 +25,7 @@ struct world {
 	__u64 other_token;	/* share of @spare_exported, with a whitelist */
 	__u64 spare_exported;	/* handle of 2 MiB */
 	struct npumem_access entry;
+	struct npumem_map_entry map_entry;
 	unsigned char host[64];
 };
 
@@ -65,6 +66,8 @@ union argument {
 	struct npumem_retain retain;
 	struct npumem_reset reset;
 	struct npumem_unexport unexport;
+	struct npumem_map_batch map_batch;
+	struct npumem_unmap_batch unmap_batch;
 };
 
 struct command {
@@ -101,6 +104,9 @@ static inline int world_make(struct world *w, int *error)
 	/* So that a disable has something to take back. */
 	WORLD(npumem_peer_enable(w->fd, 0, 1));
 	pattern_fill(to_ptr(w->address), 32, 1);
+	w->map_entry.address = w->address + 2 * G;
+	w->map_entry.length = G;
+	w->map_entry.handle = w->spare;
 	w->entry.location_type = NPUMEM_LOCATION_DEVICE;
 	w->entry.access = NPUMEM_ACCESS_READ;
 #undef WORLD
@@ -341,6 +347,20 @@ MAKE(unexport)
 	a->unexport.token = w->token;
 }
 
+MAKE(map_batch)
+{
+	a->map_batch.size = sizeof(a->map_batch);
+	a->map_batch.count = 1;
+	a->map_batch.entries = to_u64(&w->map_entry);
+}
+
+MAKE(unmap_batch)
+{
+	a->unmap_batch.size = sizeof(a->unmap_batch);
+	a->unmap_batch.count = 1;
+	a->unmap_batch.addresses = to_u64(&w->address);
+}
+
 #define COMMAND(NUMBER, type, maker, ...)				\
 	{								\
 		.name = #NUMBER, .number = NPUMEM_##NUMBER,		\
@@ -406,6 +426,11 @@ static const struct command commands[] = {
 		OUTPUT(retain, handle)),
 	COMMAND(RESET, reset, reset, NO_FLAGS, NO_RESERVED, NO_OUTPUT),
 	COMMAND(UNEXPORT, unexport, unexport, NO_FLAGS, RESERVED(unexport),
+		NO_OUTPUT),
+	COMMAND(MAP_BATCH, map_batch, map_batch,
+		IN_FLAGS(map_batch, NPUMEM_MAP_NO_ACCESS), RESERVED(map_batch),
+		NO_OUTPUT),
+	COMMAND(UNMAP_BATCH, unmap_batch, unmap_batch, NO_FLAGS, NO_RESERVED,
 		NO_OUTPUT),
 };
 

@@ -67,6 +67,41 @@ static long map_no_access(void)
 	return npumem_map_flags(fd, me->at, LENGTH, me->handle, NPUMEM_MAP_NO_ACCESS);
 }
 
+/* Three mappings of one memory, which holds a reservation of its own for them. */
+#define BATCH	3
+
+static __u64 batch_at;
+
+static long reserve_for_batch(void)
+{
+	return npumem_reserve(fd, BATCH * LENGTH, &batch_at);
+}
+
+static long map_batch(void)
+{
+	struct npumem_map_entry entries[BATCH];
+	int i;
+
+	for (i = 0; i < BATCH; i++)
+		entries[i] = (struct npumem_map_entry) {
+			batch_at + i * LENGTH, LENGTH, me->handle,
+		};
+	return npumem_map_batch(fd, entries, BATCH, 0);
+}
+
+static long unmap_batch(void)
+{
+	const __u64 addresses[BATCH] = { batch_at, batch_at + LENGTH, batch_at + 2 * LENGTH };
+
+	return npumem_unmap_batch(fd, addresses, BATCH);
+}
+
+/* The array of addresses is all that it may lack memory for. */
+static long unmap_and_release(void)
+{
+	return munmap(to_ptr(batch_at), BATCH * LENGTH) ? -errno : 0;
+}
+
 static long ask(void)
 {
 	struct npumem_memory_info memory;
@@ -87,6 +122,22 @@ static long ask(void)
 	ret = ret ? ret : npumem_get_access(fd, me->at, 0, &x);
 	ret = ret ? ret : npumem_range(fd, me->at + 1, &range);
 	return ret ? ret : npumem_peer_status(fd, 0, 1, &x);
+}
+
+TEST_F_TIMEOUT(fail, batch, 300)
+{
+	static const struct step steps[] = {
+		STEP("map three at once", map_batch, unmap_batch),
+		STEP("unmap them", unmap_batch, map_batch),
+	};
+
+	ASSERT_EQ(0, open_node());
+	ASSERT_EQ(0, find_addresses());
+	ASSERT_EQ(0, reserve());
+	ASSERT_EQ(0, alloc_and_map());
+	ASSERT_EQ(0, reserve_for_batch());
+	fail_steps(steps);
+	EXPECT_EQ(0, unmap_and_release());
 }
 
 /* Of all but the first granule, by three entries of two locations. */

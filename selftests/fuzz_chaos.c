@@ -133,6 +133,8 @@ static const short documented[FUZZ_COMMANDS][10] = {
 	[22] = { ENOENT, EMFILE, ENOMEM },
 	[23] = { ENXIO },
 	[24] = { ENOENT, EREMOTE },
+	[25] = { ENOENT, EADDRNOTAVAIL, EEXIST, EXDEV, EOVERFLOW, ERANGE, ENODEV, EMFILE, ENOMEM },
+	[26] = { ENOENT, ENOMEM },
 };
 
 static bool is_documented(int number, int twist, long error)
@@ -297,10 +299,21 @@ static void do_map(struct thread *t)
 		.flags = fuzz_chance(&t->random, 10), .address = place(t),
 		.length = G << fuzz_chance(&t->random, 30),
 	};
+	struct npumem_map_entry both[2] = { { map.address, map.length, 0 } };
+	struct npumem_map_batch batch = {
+		.flags = map.flags, .count = 2, .entries = (uintptr_t)both,
+	};
 	__u32 memory;
 
 	map.handle = slot_get(t, &memory);
-	CALL(t, 5, map);
+	if (!fuzz_chance(&t->random, 30)) {
+		CALL(t, 5, map);
+		return;
+	}
+	both[0].handle = map.handle;
+	both[1] = both[0];
+	both[1].address = fuzz_chance(&t->random, 50) ? both[0].address + map.length : place(t);
+	CALL(t, 25, batch);
 }
 
 static void do_access(struct thread *t)
@@ -542,8 +555,13 @@ static void do_fork(struct thread *t)
 static void do_unmap(struct thread *t)
 {
 	struct npumem_unmap unmap = { .address = place(t) };
+	__u64 both[2] = { unmap.address, place(t) };
+	struct npumem_unmap_batch batch = { .count = 2, .addresses = (uintptr_t)both };
 
-	CALL(t, 6, unmap);
+	if (fuzz_chance(&t->random, 30))
+		CALL(t, 26, batch);
+	else
+		CALL(t, 6, unmap);
 }
 
 static void *thread_main(void *data)

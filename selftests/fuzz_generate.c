@@ -22,7 +22,7 @@ struct generator {
 
 /* How often which kind is tried. */
 static const unsigned char weights[FUZZ_KINDS] = {
-	[0] = 1, 2, 11, 6, 3, 14, 7, 14, 4, 3, 3, 9, 10, 14, 3, 4, 3, 2, 1, 4, 12, 6, 4, 1, 2,
+	[0] = 1, 2, 11, 6, 3, 14, 7, 14, 4, 3, 3, 9, 10, 14, 3, 4, 3, 2, 1, 4, 12, 6, 4, 1, 2, 7, 4,
 	[FUZZ_WILD] = 1, [FUZZ_OPEN] = 3, [FUZZ_CLOSE] = 2, [FUZZ_DUP] = 1,
 	[FUZZ_MMAP] = 8, [FUZZ_MUNMAP] = 4, [FUZZ_MPROTECT] = 3, [FUZZ_MREMAP] = 2,
 	[FUZZ_MADVISE] = 2, [FUZZ_READ] = 8, [FUZZ_WRITE] = 16, [FUZZ_SWEEP] = 6,
@@ -341,8 +341,22 @@ static void fill_ioctl(struct generator *g, struct fuzz_op *op)
 		break;
 	case 23: v[0] = pick_device(g); break;
 	case 24: v[0] = pick_token(g, op, chance(g, 80) ? 1 : 0); break;
+	case 25:
+		v[BATCH_AT] = pick_at(g, op, is_empty);
+		v[BATCH_HANDLE] = pick_handle(g, op, 0);
+		v[BATCH_OTHER] = pick_handle(g, op, 0);
+		v[BATCH_STEP] = chance(g, 92) ? (1 + below(g, 4)) * G : PICK(g, 0, 4096, -G, ~0ULL);
+		v[BATCH_COUNT] = chance(g, 95) ? 1 + below(g, 4) : PICK(g, 0, 30, 65537, 0xffffffff);
+		v[BATCH_FLAGS] = chance(g, 15) ? 1 : 0;
+		break;
+	case 26:
+		v[DROP_FIRST] = pick_at(g, op, is_mapping);
+		v[DROP_FIRST + 1] = pick_at(g, op, is_mapping);
+		v[DROP_FIRST + 2] = pick_at(g, op, is_mapping);
+		v[DROP_COUNT] = chance(g, 95) ? 1 + below(g, 3) : PICK(g, 0, 4, 65537, 0xffffffff);
+		break;
 	case FUZZ_WILD:
-		v[0] = NPUMEM_IOC_TYPE << 8 | (PICK(g, 25, 26, 63, 255) & 0xff);
+		v[0] = NPUMEM_IOC_TYPE << 8 | (PICK(g, 27, 28, 63, 255) & 0xff);
 		if (chance(g, 50))
 			v[0] = NPUMEM_IOC_TYPE << 8 | 0xc0180000 | below(g, 256);
 		break;
@@ -471,15 +485,15 @@ static int steer(struct generator *g, const struct fuzz_op *op, struct m_client 
 	if (!client || chance(g, 15))
 		return kind;
 	switch (kind) {
-	case 6: case 7: case 8: case 9: case 20: case 21: case 22:
+	case 6: case 7: case 8: case 9: case 20: case 21: case 22: case 26:
 	case FUZZ_READ: case FUZZ_WRITE: case FUZZ_SPLICE:
 		if (!has(g, op, is_mapped))
 			kind = 5;
 		break;
 	}
-	if (kind == 5 && !has(g, op, is_empty))
+	if ((kind == 5 || kind == 25) && !has(g, op, is_empty))
 		return FUZZ_MMAP;
-	if ((kind == 3 || kind == 4 || kind == 5 || kind == 11) &&
+	if ((kind == 3 || kind == 4 || kind == 5 || kind == 11 || kind == 25) &&
 	    !model_count_handles(client, &imports))
 		return chance(g, 60) ? 2 : 13;
 	if (kind == 12 && pick_token(g, op, 1) == FUZZ_TOKENS)

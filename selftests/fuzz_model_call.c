@@ -32,7 +32,9 @@ static long m_handler(struct m_call *call, void *arg)
 	case 21: return model_fill(call->model, call->actor, call->client, arg);
 	case 22: return m_retain(call, arg);
 	case 23: return m_reset(call, arg);
-	default: return m_unexport(call);
+	case 24: return m_unexport(call);
+	case 25: return m_map_batch(call, arg);
+	default: return m_unmap_batch(call, arg);
 	}
 }
 
@@ -71,6 +73,8 @@ static const struct m_argument {
 	{ SIZED(retain), true, AT(retain, __reserved), 0 },
 	{ SIZED(reset), false, 0, 0 },
 	{ SIZED(unexport), false, AT(unexport, __reserved), 0 },
+	{ SIZED(map_batch), false, AT(map_batch, __reserved), AT(map_batch, flags) },
+	{ SIZED(unmap_batch), false, 0, 0 },
 };
 
 /* Elements of an array in the argument: the operands given, again and again. */
@@ -117,13 +121,50 @@ static __u64 m_token_number(struct m_call *call, int value)
 	return call->model->number[*m_slot_token(call, value)];
 }
 
-/* The length of a mapping: that of the memory, and what the operation adds to it. */
-static __u64 m_map_length(struct m_call *call)
+/* The length of the memory that an operand names. */
+static __u64 m_memory_length(struct m_call *call, int value)
 {
 	struct m_handle *handle = call->client ?
-		model_handle(call->client, *m_slot_handle(call, MAP_HANDLE)) : NULL;
+		model_handle(call->client, *m_slot_handle(call, value)) : NULL;
 
-	return (handle ? handle->memory->length : NPUMEM_GRANULE) + call->op->value[MAP_PLUS];
+	return handle ? handle->memory->length : NPUMEM_GRANULE;
+}
+
+/* The mappings of a batch: of two handles in turns, at addresses that go on by a step. */
+static void m_map_array(struct m_call *call)
+{
+	const __u64 *v = call->op->value;
+	const __u32 field = offsetof(struct npumem_map_batch, entries);
+	struct npumem_map_entry entry;
+	__u32 i;
+
+	call->request->array_length = 1;
+	call->request->array_field = field;
+	memset(call->expect->known + field, 0, sizeof(__u64));
+	for (i = 0; i < (__u32)v[BATCH_COUNT] && (i + 1) * sizeof(entry) <= ACTOR_ARRAY; i++) {
+		int value = i % 2 ? BATCH_OTHER : BATCH_HANDLE;
+
+		entry.address = fuzz_address(v[BATCH_AT]) + i * v[BATCH_STEP];
+		entry.length = m_memory_length(call, value);
+		entry.handle = m_handle_number(call, value);
+		memcpy(call->request->array + i * sizeof(entry), &entry, sizeof(entry));
+	}
+}
+
+static void m_unmap_array(struct m_call *call)
+{
+	const __u64 *v = call->op->value;
+	const __u32 field = offsetof(struct npumem_unmap_batch, addresses);
+	__u64 address;
+	__u32 i;
+
+	call->request->array_length = 1;
+	call->request->array_field = field;
+	memset(call->expect->known + field, 0, sizeof(__u64));
+	for (i = 0; i < (__u32)v[DROP_COUNT] && (i + 1) * sizeof(address) <= ACTOR_ARRAY; i++) {
+		address = fuzz_address(v[DROP_FIRST + i % 3]);
+		memcpy(call->request->array + i * sizeof(address), &address, sizeof(address));
+	}
 }
 
 /* The argument as the operation says, all but the size. */
@@ -150,6 +191,8 @@ static void m_build(struct m_call *call)
 		struct npumem_retain retain;
 		struct npumem_reset reset;
 		struct npumem_unexport unexport;
+		struct npumem_map_batch map_batch;
+		struct npumem_unmap_batch unmap_batch;
 	} a;
 
 	memset(&a, 0, sizeof(a));
@@ -167,7 +210,7 @@ static void m_build(struct m_call *call)
 	case 5:
 		a.map.flags = v[MAP_FLAGS];
 		a.map.address = fuzz_address(v[MAP_AT]);
-		a.map.length = m_map_length(call);
+		a.map.length = m_memory_length(call, MAP_HANDLE) + v[MAP_PLUS];
 		a.map.offset = v[MAP_OFFSET];
 		a.map.handle = m_handle_number(call, MAP_HANDLE);
 		break;
@@ -217,6 +260,15 @@ static void m_build(struct m_call *call)
 	case 22: a.retain.address = fuzz_address(v[RETAIN_AT]); break;
 	case 23: a.reset.device = v[0]; break;
 	case 24: a.unexport.token = m_token_number(call, 0); break;
+	case 25:
+		a.map_batch.flags = v[BATCH_FLAGS];
+		a.map_batch.count = v[BATCH_COUNT];
+		m_map_array(call);
+		break;
+	case 26:
+		a.unmap_batch.count = v[DROP_COUNT];
+		m_unmap_array(call);
+		break;
 	}
 	memcpy(call->request->bytes, &a, sizeof(a));
 }

@@ -29,6 +29,8 @@ int *m_slot_token(struct m_call *call, int value);
 __u32 m_number(int device);
 struct m_device *m_device(struct m_call *call, __u32 id, long *ret);
 struct m_handle *m_handle(struct m_call *call, int value);
+bool m_mine(struct m_call *call, const struct m_granule *granule);
+struct m_mapping *m_mapping_at(struct m_call *call, __u64 address);
 long m_handle_add(struct m_call *call, struct m_memory *memory, int device,
 			 bool imported, bool link, int *slot, __u32 at);
 
@@ -40,6 +42,8 @@ long m_free(struct m_call *call);
 long m_memory_info(struct m_call *call, struct npumem_memory_info *arg);
 long m_map(struct m_call *call, struct npumem_map *arg);
 long m_unmap(struct m_call *call, struct npumem_unmap *arg);
+long m_map_batch(struct m_call *call, struct npumem_map_batch *arg);
+long m_unmap_batch(struct m_call *call, struct npumem_unmap_batch *arg);
 long m_set_access(struct m_call *call, struct npumem_set_access *arg);
 long m_get_access(struct m_call *call, struct npumem_get_access *arg);
 long m_range(struct m_call *call, struct npumem_range *arg);

@@ -222,7 +222,7 @@ long m_memory_info(struct m_call *call, struct npumem_memory_info *arg)
 }
 
 /* Is the reservation of a granule this client's? */
-static bool m_mine(struct m_call *call, const struct m_granule *granule)
+bool m_mine(struct m_call *call, const struct m_granule *granule)
 {
 	return granule->reservation && granule->reservation->client == call->client;
 }
@@ -236,97 +236,12 @@ static struct m_mapping *m_mapping(struct m_call *call, __u64 address)
 }
 
 /* The mapping that begins at an address. */
-static struct m_mapping *m_mapping_at(struct m_call *call, __u64 address)
+struct m_mapping *m_mapping_at(struct m_call *call, __u64 address)
 {
 	struct m_mapping *mapping = m_mapping(call, address);
 
 	return mapping && address == FUZZ_WINDOW + mapping->first * NPUMEM_GRANULE ?
 	       mapping : NULL;
-}
-
-/* The place for a mapping, or its errno. */
-static long m_map_place(struct m_call *call, __u64 address, __u64 length, int device,
-			struct m_reservation **where)
-{
-	int first = (address - FUZZ_WINDOW) / NPUMEM_GRANULE, i;
-	int count = length / NPUMEM_GRANULE;
-	__u64 last;
-
-	if (__builtin_add_overflow(address, length - 1, &last) ||
-	    address < FUZZ_WINDOW || last >= FUZZ_WINDOW + FUZZ_WINDOW_BYTES)
-		return -EADDRNOTAVAIL;
-	for (i = first; i < first + count; i++)
-		if (!m_mine(call, &call->actor->window[i]) ||
-		    call->actor->window[i].reservation !=
-		    call->actor->window[first].reservation)
-			return -EADDRNOTAVAIL;
-	*where = call->actor->window[first].reservation;
-	for (i = first; i < first + count; i++)
-		if (call->actor->window[i].mapping)
-			return -EEXIST;
-	if ((*where)->device >= 0 && (*where)->device != device)
-		return -EXDEV;
-	if (model_count_all(call->model, call->actor, MODEL_SPANS) >=
-	    (int)call->model->limit[1])
-		return -EMFILE;
-	return 0;
-}
-
-long m_map(struct m_call *call, struct npumem_map *arg)
-{
-	struct m_reservation *where;
-	struct m_mapping *mapping;
-	struct m_handle *handle;
-	__u64 length;
-	long ret;
-	int i;
-
-	if (arg->flags & ~NPUMEM_MAP_NO_ACCESS || arg->offset || !arg->length ||
-	    arg->address % NPUMEM_GRANULE)
-		return -EINVAL;
-	handle = m_handle(call, MAP_HANDLE);
-	if (!handle)
-		return -ENOENT;
-	if (__builtin_add_overflow(arg->length, handle->memory->granule - 1, &length))
-		return -EOVERFLOW;
-	length &= ~(handle->memory->granule - 1);
-	if (length != handle->memory->length)
-		return length > handle->memory->length ? -EOVERFLOW : -ERANGE;
-	if (arg->address + length - 1 < arg->address)
-		return -EADDRNOTAVAIL;
-	if (handle->memory->device->gone)
-		return -ENODEV;
-	ret = m_map_place(call, arg->address, length, handle->device, &where);
-	if (ret)
-		return ret;
-	mapping = model_new(sizeof(*mapping));
-	mapping->memory = handle->memory;
-	mapping->memory->references++;
-	mapping->reservation = where;
-	mapping->first = (arg->address - FUZZ_WINDOW) / NPUMEM_GRANULE;
-	mapping->count = length / NPUMEM_GRANULE;
-	mapping->device = handle->device;
-	mapping->imported = handle->imported;
-	where->device = handle->device;
-	for (i = mapping->first; i < mapping->first + mapping->count; i++) {
-		struct m_granule *granule = &call->actor->window[i];
-
-		granule->mapping = mapping;
-		granule->read = arg->flags & NPUMEM_MAP_NO_ACCESS ? 0 :
-				1ULL << handle->device;
-		granule->write = granule->read;
-	}
-	return 0;
-}
-
-long m_unmap(struct m_call *call, struct npumem_unmap *arg)
-{
-	struct m_mapping *mapping = m_mapping_at(call, arg->address);
-
-	if (!mapping)
-		return -ENOENT;
-	model_unmap(call->model, call->actor, mapping);
-	return 0;
 }
 
 static long m_location(struct m_call *call, __u32 type, __u32 id, __u64 *bit)

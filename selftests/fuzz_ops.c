@@ -36,6 +36,8 @@ const struct fuzz_kind_info fuzz_kinds[FUZZ_KINDS] = {
 	{ "retain", { "at", "handle" } },
 	{ "reset", { "device" } },
 	{ "unexport", { "token" } },
+	{ "map_batch", { "at", "handle", "other", "step", "count", "flags" } },
+	{ "unmap_batch", { "first", "second", "third", "count" } },
 	{ "wild", { "command" } },
 	{ "open", { NULL } },
 	{ "close", { NULL } },

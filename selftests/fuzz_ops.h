@@ -14,7 +14,7 @@
 
 #include <npumem.h>
 
-#define FUZZ_COMMANDS	25	/* ioctls; their operations are numbered as they are */
+#define FUZZ_COMMANDS	27	/* ioctls; their operations are numbered as they are */
 #define FUZZ_ACTORS	5	/* processes at a time */
 #define FUZZ_FDS	3	/* descriptors that one of them keeps track of */
 #define FUZZ_HANDLES	24	/* slots for handles, of all actors together */
@@ -86,6 +86,8 @@ enum { IMPORT_TOKEN, IMPORT_DEVICE, IMPORT_FLAGS, IMPORT_HANDLE };
 enum { COPY_DEVICE, COPY_TO, COPY_FROM, COPY_LENGTH };
 enum { FILL_DEVICE, FILL_AT, FILL_LENGTH, FILL_VALUE };
 enum { RETAIN_AT, RETAIN_HANDLE };
+enum { BATCH_AT, BATCH_HANDLE, BATCH_OTHER, BATCH_STEP, BATCH_COUNT, BATCH_FLAGS };
+enum { DROP_FIRST, DROP_COUNT = 3 };
 enum { MMAP_AT, MMAP_LENGTH, MMAP_PROT, MMAP_HOW, MMAP_OFFSET };
 
 /* How mmap() is asked. */

@@ -175,6 +175,30 @@ static inline int npumem_unmap(int fd, __u64 address)
 	return npumem_call(fd, NPUMEM_UNMAP, &argument);
 }
 
+static inline int npumem_map_batch(int fd, const struct npumem_map_entry *entries,
+				   __u32 count, __u32 flags)
+{
+	struct npumem_map_batch argument = {
+		.size = sizeof(argument),
+		.flags = flags,
+		.count = count,
+		.entries = to_u64(entries),
+	};
+
+	return npumem_call(fd, NPUMEM_MAP_BATCH, &argument);
+}
+
+static inline int npumem_unmap_batch(int fd, const __u64 *addresses, __u32 count)
+{
+	struct npumem_unmap_batch argument = {
+		.size = sizeof(argument),
+		.count = count,
+		.addresses = to_u64(addresses),
+	};
+
+	return npumem_call(fd, NPUMEM_UNMAP_BATCH, &argument);
+}
+
 static inline int npumem_set_access_list(int fd, __u64 address, __u64 length,
 					 const struct npumem_access *entries,
 					 __u32 count)

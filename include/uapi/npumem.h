@@ -698,4 +698,65 @@ struct npumem_unexport {
 
 #define NPUMEM_UNEXPORT		_IO(NPUMEM_IOC_TYPE, 24)
 
+/* How many elements one NPUMEM_MAP_BATCH or NPUMEM_UNMAP_BATCH takes. */
+#define NPUMEM_BATCH_MAX	65536
+
+/**
+ * struct npumem_map_entry - one mapping of a batch
+ * @address: as for NPUMEM_MAP
+ * @length: as for NPUMEM_MAP
+ * @handle: as for NPUMEM_MAP
+ */
+struct npumem_map_entry {
+	__aligned_u64 address;
+	__aligned_u64 length;
+	__aligned_u64 handle;
+};
+
+/**
+ * struct npumem_map_batch - ioctl(NPUMEM_MAP_BATCH), since 1.2
+ * @size: sizeof(struct npumem_map_batch)
+ * @flags: in: NPUMEM_MAP_*, for all of them
+ * @count: in: how many elements @entries has, 1 to NPUMEM_BATCH_MAX
+ * @__reserved: in: 0
+ * @entries: in: pointer to struct npumem_map_entry
+ *
+ * All are mapped as by NPUMEM_MAP, or none, and nobody sees a part of them. One
+ * handle may be mapped several times. Neighbours that follow each other are
+ * faster than others.
+ *
+ * Errors: EINVAL @count; those of NPUMEM_MAP, of the first element that is wrong
+ * by itself, or else of the first that its place is not for; EEXIST elements
+ * that overlap.
+ */
+struct npumem_map_batch {
+	__u32 size;
+	__u32 flags;
+	__u32 count;
+	__u32 __reserved;
+	__aligned_u64 entries;
+};
+
+#define NPUMEM_MAP_BATCH	_IO(NPUMEM_IOC_TYPE, 25)
+
+/**
+ * struct npumem_unmap_batch - ioctl(NPUMEM_UNMAP_BATCH), since 1.2
+ * @size: sizeof(struct npumem_unmap_batch)
+ * @count: in: how many elements @addresses has, 1 to NPUMEM_BATCH_MAX
+ * @addresses: in: pointer to __u64, the first addresses of mappings
+ *
+ * All or none. In ascending order with nothing else mapped between them they
+ * take one flush of the TLBs.
+ *
+ * Errors: EINVAL @count; ENOENT no mapping starts at one of them, or one is
+ * there twice; ENOMEM.
+ */
+struct npumem_unmap_batch {
+	__u32 size;
+	__u32 count;
+	__aligned_u64 addresses;
+};
+
+#define NPUMEM_UNMAP_BATCH	_IO(NPUMEM_IOC_TYPE, 26)
+
 #endif /* _UAPI_NPUMEM_H */

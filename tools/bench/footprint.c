@@ -15,12 +15,17 @@
 
 #define GROUP		"/sys/fs/cgroup/npumem-bench"
 
+/* The kernel adds its counts of each processor up when they have become many, or every 2 s. */
+#define SECONDS		5
+
 static uint64_t charged(void)
 {
-	FILE *file = fopen(GROUP "/memory.stat", "re");
 	unsigned long long bytes;
 	char name[64];
+	FILE *file;
 
+	sleep(SECONDS);
+	file = fopen(GROUP "/memory.stat", "re");
 	while (file && fscanf(file, "%63s %llu", name, &bytes) == 2) {
 		if (strcmp(name, "slab"))
 			continue;

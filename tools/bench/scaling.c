@@ -15,7 +15,6 @@
 #include "bench.h"
 
 #define TURNS		15
-#define CYCLES		3200		/* of all processes together, in a turn */
 #define RESAMPLES	2000
 #define MAX_CPUS	64
 
@@ -23,6 +22,11 @@ enum { OURS, OTHER, BOTH };
 enum { ALONE, MANY, CROWDS };
 
 static const unsigned int running[CROWDS] = { 1, CROWD };
+/*
+ * Of each process in a turn: so many that to begin, when they all wake up, counts little
+ * for either way.
+ */
+static const unsigned int cycles[CROWDS] = { 3200, 200 };
 
 /* Time of a cycle, of each way, alone and with many, in each turn. */
 static double times[BOTH][CROWDS][TURNS];
@@ -134,7 +138,7 @@ void scaling_run(struct scaling *scaling)
 				uint64_t before = contentions();
 
 				sum[order[i]] += crowd_cost(&crowds[order[i]], running[crowd],
-							    CYCLES / running[crowd]);
+							    cycles[crowd]);
 				if (turn && crowd == MANY)
 					waits[order[i]] += contentions() - before;
 			}
@@ -151,7 +155,7 @@ void scaling_run(struct scaling *scaling)
 	interval(&scaling->low, &scaling->high);
 	for (i = 0; i < BOTH; i++)
 		scaling->waits[i] = !contention_cpus ? -1 :
-				    1000.0 * waits[i] / (2.0 * TURNS * CYCLES);
+				    1000.0 * waits[i] / (2.0 * TURNS * CROWD * cycles[MANY]);
 }
 
 void scaling_write(const struct scaling *scaling, const char *path)

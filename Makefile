@@ -144,10 +144,13 @@ bench-copies: bench-programs
 	@tools/vm/vm run --icount -- build/bench/copies
 
 # What several processors do at once is told by the clock on the wall, in a machine of
-# its own; all else is counted. Handles of one memory differ by their devices.
+# its own, and who waits for which lock in another that is no guest for all it knows;
+# all else is counted. Handles of one memory differ by their devices.
 bench: bench-programs
 	@tools/vm/vm run --accel tcg --cpus 2 --mem 2G -- \
 		build/bench/bench --scaling build/bench/scaling
+	@tools/vm/vm run --accel tcg $(if $(filter arm64-%,$(KERNEL)),,--cpu max,-la57,-hypervisor) \
+		--cpus 4 --mem 2G -- build/bench/bench --locks
 	@tools/vm/vm run --icount --devices 32 --params capacity=2560M -- \
 		build/bench/bench --json build/bench.json --sweeps build/bench \
 		--scaled build/bench/scaling

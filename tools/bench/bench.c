@@ -13,7 +13,7 @@ static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: bench [OPTION]...\n"
-		"       bench --scaling FILE\n"
+		"       bench [--scaling FILE] [--locks]\n"
 		"\n"
 		"Counts the instructions that npumem takes to share memory between processes,\n"
 		"those of other ways to do it, and those of the least that could be had. It is to\n"
@@ -26,6 +26,8 @@ static void usage(FILE *out)
 		"\n"
 		"  --scaling FILE  only how far many processes get on several processors, by the\n"
 		"                  clock on the wall\n"
+		"  --locks         only which locks many processes wait for: in a machine of three\n"
+		"                  processors or more, and --cpu max,-hypervisor\n"
 		"  -h, --help      show this\n"
 		"\n"
 		"Exit status: 0 when all could be measured, whether or not targets are met;\n"
@@ -134,19 +136,33 @@ static void report(const struct measured *m, const char *json, bool print)
 		rows_write(rows, count, json);
 }
 
+static void table(struct measured *m, const char *json, const char *sweeps)
+{
+	measure(m, sweeps);
+	print_steps(m);
+	if (sweeps) {
+		/* Should it be ended while it sweeps. */
+		report(m, json, false);
+		sweep(m, sweeps);
+	}
+	report(m, json, true);
+}
+
 int main(int argc, char **argv)
 {
-	enum { JSON = 1, SWEEP, SCALED, SCALING };
+	enum { JSON = 1, SWEEP, SCALED, SCALING, LOCKS };
 	static const struct option options[] = {
 		{ "json", required_argument, NULL, JSON },
 		{ "sweeps", required_argument, NULL, SWEEP },
 		{ "scaled", required_argument, NULL, SCALED },
 		{ "scaling", required_argument, NULL, SCALING },
+		{ "locks", no_argument, NULL, LOCKS },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static struct measured measured;
 	const char *json = NULL, *sweeps = NULL, *scaling = NULL;
+	bool locks = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -164,6 +180,9 @@ int main(int argc, char **argv)
 		case SCALING:
 			scaling = optarg;
 			break;
+		case LOCKS:
+			locks = true;
+			break;
 		case 'h':
 			usage(stdout);
 			return 0;
@@ -180,15 +199,11 @@ int main(int argc, char **argv)
 	if (scaling) {
 		scaling_run(&measured.scaling);
 		scaling_write(&measured.scaling, scaling);
-	} else {
-		measure(&measured, sweeps);
-		print_steps(&measured);
-		if (sweeps) {
-			/* Should it be ended while it sweeps. */
-			report(&measured, json, false);
-			sweep(&measured, sweeps);
-		}
-		report(&measured, json, true);
 	}
+	if (locks)
+		locks_run();
+	if (scaling || locks)
+		return 0;
+	table(&measured, json, sweeps);
 	return 0;
 }

@@ -236,6 +236,10 @@ void scaling_run(struct scaling *scaling);
 void scaling_write(const struct scaling *scaling, const char *path);
 void scaling_read(struct scaling *scaling, const char *path);
 
+/* ---- locks.c ---- */
+
+void locks_run(void);
+
 /* ---- floors.c ---- */
 
 enum floor {

@@ -151,7 +151,7 @@ bench: bench-programs
 		build/bench/bench --scaling build/bench/scaling
 	@tools/vm/vm run --accel tcg $(if $(filter arm64-%,$(KERNEL)),,--cpu max,-la57,-hypervisor) \
 		--cpus 4 --mem 2G -- build/bench/bench --locks
-	@tools/vm/vm run --icount --devices 32 --params capacity=2560M -- \
+	@tools/vm/vm run --icount --devices 32 --params 'capacity=2560M max_zeroed=1280M' -- \
 		build/bench/bench --json build/bench.json --sweeps build/bench \
 		--scaled build/bench/scaling
 

@@ -78,6 +78,8 @@ static void measure(struct measured *m, bool sweeps)
 	run(&shape_one, m->one);
 	run(&shape_large, m->large);
 	run(&shape_parts, m->parts);
+	progress("memory zeroed in advance");
+	zeroed_run(&m->zeroed);
 	run_footprints(m);
 	progress("kill -9");
 	death_run(ways[NPUMEM], &m->death[NPUMEM]);
@@ -163,6 +165,7 @@ int main(int argc, char **argv)
 	static struct measured measured;
 	const char *json = NULL, *sweeps = NULL, *scaling = NULL;
 	bool locks = false;
+	long long delay;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -204,6 +207,8 @@ int main(int argc, char **argv)
 		locks_run();
 	if (scaling || locks)
 		return 0;
+	delay = zeroing_hold();
 	table(&measured, json, sweeps);
+	zeroing_release(delay);
 	return 0;
 }

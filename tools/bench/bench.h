@@ -236,6 +236,17 @@ void scaling_run(struct scaling *scaling);
 void scaling_write(const struct scaling *scaling, const char *path);
 void scaling_read(struct scaling *scaling, const char *path);
 
+/* ---- zeroed.c: memory that is zeroed in advance ---- */
+
+struct zeroed {
+	struct cost allocate;	/* nothing, if it cannot be measured */
+	struct cost all;	/* with what zeroing took */
+};
+
+long long zeroing_hold(void);
+void zeroing_release(long long before);
+void zeroed_run(struct zeroed *zeroed);
+
 /* ---- locks.c ---- */
 
 void locks_run(void);

@@ -27,17 +27,25 @@ const char *const event_names[EVENTS] = {
 	[TLB_FLUSHES] = "TLB flushes",
 };
 
-/* One kernel clears by one of these, whichever suits the processor. */
-static const char *const clear_functions[] = {
-	"clear_page_rep", "clear_page_orig", "clear_page_erms",
+/*
+ * One kernel clears by one of the first three, whichever suits the processor, and the
+ * module by the last. Processors have no more than four breakpoints.
+ */
+static const struct {
+	const char *name;
+	unsigned int pages;
+} clear_functions[] = {
+	{ "clear_page_rep", 1 }, { "clear_page_orig", 1 }, { "clear_page_erms", 1 },
+	{ "npumem_zeroed_clear", GRANULE / PAGE },
 };
 
 #define CLEAR_FUNCTIONS	(sizeof(clear_functions) / sizeof(clear_functions[0]))
 #define MAX_EVENTS	(EVENTS + CLEAR_FUNCTIONS)
 
-/* A descriptor, and what it counts. */
+/* A descriptor, what it counts, and how much each time. */
 static int event_fd[MAX_EVENTS];
 static enum event event_kind[MAX_EVENTS];
+static unsigned int event_weight[MAX_EVENTS];
 static unsigned int events;
 
 uint64_t now(void)
@@ -71,6 +79,7 @@ static void event_open(enum event kind, struct perf_event_attr *attr)
 	if (fd < 0)
 		die("cannot count %s: %s", event_names[kind], strerror(errno));
 	event_kind[events] = kind;
+	event_weight[events] = 1;
 	event_fd[events++] = fd;
 }
 
@@ -97,13 +106,13 @@ void events_prepare(void)
 
 	while (file && fscanf(file, "%llx %*c %255s%*[^\n]", &address, symbol) == 2)
 		for (i = 0; i < CLEAR_FUNCTIONS; i++)
-			if (!strcmp(symbol, clear_functions[i]))
+			if (!strcmp(symbol, clear_functions[i].name))
 				clear_address[i] = address;
 	if (file)
 		fclose(file);
 	for (i = 0; i < CLEAR_FUNCTIONS; i++)
 		if (!clear_address[i])
-			die("no %s in /proc/kallsyms", clear_functions[i]);
+			die("no %s in /proc/kallsyms", clear_functions[i].name);
 }
 
 void events_open(void)
@@ -124,6 +133,7 @@ void events_open(void)
 		};
 
 		event_open(PAGES_CLEARED, &attr);
+		event_weight[events - 1] = clear_functions[i].pages;
 	}
 }
 
@@ -142,7 +152,7 @@ struct sample sample(void)
 	for (i = 0; i < events; i++) {
 		if (read(event_fd[i], &value, sizeof(value)) != sizeof(value))
 			die("cannot read the events: %s", strerror(errno));
-		sample.event[event_kind[i]] += value;
+		sample.event[event_kind[i]] += value * event_weight[i];
 	}
 	sample.time = now();
 	return sample;

@@ -40,6 +40,7 @@ struct measured {
 	struct imports imports;
 	double handle_bytes[WAYS];
 	double entry_bytes;
+	struct zeroed zeroed;
 	struct death death[WAYS];
 	bool scaled;			/* whether there is @scaling */
 	struct scaling scaling;

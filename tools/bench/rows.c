@@ -231,6 +231,23 @@ static struct row death_row(const struct measured *m)
 	return row;
 }
 
+/* The target is that of what was made and zeroed by the same way. */
+static struct row *zeroed_rows(const struct measured *m, double no_op, struct row *row)
+{
+	double zeroing = 1.05 * create(&m->large[NPUMEM]);
+
+	if (!m->zeroed.allocate.median) {
+		*row++ = missing("3b", "create from zeroed memory", "instructions per 2 MiB",
+				 5 * no_op, "nothing tells how long the thread runs");
+		return row;
+	}
+	*row++ = alone("3b", "create from zeroed memory", "instructions per 2 MiB",
+		       per_granule((double)m->zeroed.allocate.median), 5 * no_op);
+	*row++ = alone("3b", "the same, zeroing included", "instructions per 2 MiB",
+		       per_granule((double)m->zeroed.all.median), zeroing);
+	return row;
+}
+
 static double least(double a, double b)
 {
 	return a < b ? a : b;
@@ -262,8 +279,7 @@ unsigned int rows_make(const struct measured *m, struct row *rows)
 	if (m->sweeps[CREATE_BY_SIZE].points)
 		*row++ = alone("3", "create, 1 GiB to 2 MiB", "ratio",
 			       slope(&m->sweeps[CREATE_BY_SIZE], NPUMEM), 1.02);
-	*row++ = missing("3b", "create from zeroed memory", "instructions per 2 MiB",
-			 5 * no_op, "the module keeps none");
+	row = zeroed_rows(m, no_op, row);
 	*row++ = (struct row){
 		"4", "export", "instructions", FLOOR(MEMFD_CLOSE), NONE, NULL,
 		STEP(ours, EXPORT), 2 * no_op, false, false, NULL,

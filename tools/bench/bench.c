@@ -13,6 +13,7 @@ static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: bench [OPTION]...\n"
+		"       bench --gate\n"
 		"       bench [--scaling FILE] [--locks]\n"
 		"\n"
 		"Counts the instructions that npumem takes to share memory between processes,\n"
@@ -24,6 +25,7 @@ static void usage(FILE *out)
 		"  --sweeps FOLDER measure how costs grow, too, and write a table of each there\n"
 		"  --scaled FILE   take into the table what --scaling wrote\n"
 		"\n"
+		"  --gate          only our own costs and counts, to be compared with others\n"
 		"  --scaling FILE  only how far many processes get on several processors, by the\n"
 		"                  clock on the wall\n"
 		"  --locks         only which locks many processes wait for: in a machine of three\n"
@@ -99,6 +101,18 @@ static void measure(struct measured *m, bool sweeps)
 	idlers_end(&idlers);
 }
 
+static void gate(void)
+{
+	static struct measured measured;
+
+	events_prepare();
+	floors_run(measured.floor);
+	run_way(NPUMEM, &shape_one, &measured.one[NPUMEM]);
+	run_way(NPUMEM, &shape_large, &measured.large[NPUMEM]);
+	run_way(NPUMEM, &shape_parts, &measured.parts[NPUMEM]);
+	gate_print(&measured);
+}
+
 static void print_steps(const struct measured *m)
 {
 	floors_print(m->floor);
@@ -152,11 +166,12 @@ static void table(struct measured *m, const char *json, const char *sweeps)
 
 int main(int argc, char **argv)
 {
-	enum { JSON = 1, SWEEP, SCALED, SCALING, LOCKS };
+	enum { JSON = 1, SWEEP, SCALED, GATE, SCALING, LOCKS };
 	static const struct option options[] = {
 		{ "json", required_argument, NULL, JSON },
 		{ "sweeps", required_argument, NULL, SWEEP },
 		{ "scaled", required_argument, NULL, SCALED },
+		{ "gate", no_argument, NULL, GATE },
 		{ "scaling", required_argument, NULL, SCALING },
 		{ "locks", no_argument, NULL, LOCKS },
 		{ "help", no_argument, NULL, 'h' },
@@ -164,7 +179,7 @@ int main(int argc, char **argv)
 	};
 	static struct measured measured;
 	const char *json = NULL, *sweeps = NULL, *scaling = NULL;
-	bool locks = false;
+	bool only_gate = false, locks = false;
 	long long delay;
 	int option;
 
@@ -179,6 +194,9 @@ int main(int argc, char **argv)
 		case SCALED:
 			scaling_read(&measured.scaling, optarg);
 			measured.scaled = true;
+			break;
+		case GATE:
+			only_gate = true;
 			break;
 		case SCALING:
 			scaling = optarg;
@@ -208,7 +226,10 @@ int main(int argc, char **argv)
 	if (scaling || locks)
 		return 0;
 	delay = zeroing_hold();
-	table(&measured, json, sweeps);
+	if (only_gate)
+		gate();
+	else
+		table(&measured, json, sweeps);
 	zeroing_release(delay);
 	return 0;
 }

@@ -158,6 +158,42 @@ void steps_print(const char *title, const struct result *result)
 			printf("%s: %s\n", ways[i]->name, result[i].missing);
 }
 
+/* Where tokens fall in the table of shares is random, and with many it adds up. */
+static bool is_random(int step, const struct result *result, const struct measured *measured)
+{
+	return result == &measured->parts[NPUMEM] && (step == EXPORT || step == WHITELIST);
+}
+
+/* What a run is compared with another one by: see selftests/bench. */
+static void gate_steps(const char *of, const struct result *result,
+		       const struct measured *measured)
+{
+	int step, event;
+
+	for (step = NOTHING + 1; step < STEPS; step++) {
+		if (!is_random(step, result, measured))
+			printf("cost\t%s, %s\t%" PRIu64 "\n", of, step_names[step],
+			       result->step[step].minimum);
+		for (event = 0; event < EVENTS; event++)
+			printf("count\t%s, %s, %s\t%" PRIu64 "\n", of, step_names[step],
+			       event_names[event], result->events[step].event[event]);
+	}
+	printf("count\t%s, descriptors\t%u\n", of, result->descriptors);
+	printf("count\t%s, VMAs\t%u\n", of, result->vmas);
+}
+
+void gate_print(const struct measured *measured)
+{
+	int floor;
+
+	for (floor = 0; floor < FLOORS; floor++)
+		printf("%s\t%s\t%" PRIu64 "\n", floor == QUERY ? "cost" : "floor",
+		       floor_names[floor], measured->floor[floor].minimum);
+	gate_steps("2 MiB", &measured->one[NPUMEM], measured);
+	gate_steps("64 MiB", &measured->large[NPUMEM], measured);
+	gate_steps("32 of 2 MiB", &measured->parts[NPUMEM], measured);
+}
+
 static bool sweep_has(const struct sweep *sweep, int way)
 {
 	unsigned int i;

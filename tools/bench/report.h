@@ -74,6 +74,7 @@ void rows_print(const struct row *rows, unsigned int count);
 void rows_write(const struct row *rows, unsigned int count, const char *path);
 void steps_print(const char *title, const struct result *result);
 void floors_print(const struct cost *floor);
+void gate_print(const struct measured *measured);
 void sweeps_run(struct sweep *sweeps, const struct result *one);
 void sweep_pids(struct sweep *sweep, const struct idlers *idlers);
 void sweep_print(const struct sweep *sweep);

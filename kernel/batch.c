@@ -6,11 +6,9 @@
  * one zap for neighbours.
  */
 #include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "internal.h"
 #include "trace.h"
@@ -19,7 +17,7 @@ static void *npumem_batch_read(u64 user, u32 count, size_t size)
 {
 	if (!count || count > NPUMEM_BATCH_MAX)
 		return ERR_PTR(-EINVAL);
-	return vmemdup_user(u64_to_user_ptr(user), array_size(count, size));
+	return npumem_read_list(user, count, size);
 }
 
 static void npumem_batch_free(struct list_head *mappings)

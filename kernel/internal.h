@@ -586,6 +586,7 @@ struct npumem_call {
 	void *arg;
 };
 
+void *npumem_read_list(u64 user, u32 count, size_t size);
 int npumem_respond(struct npumem_call *call);
 
 /*

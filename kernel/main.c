@@ -169,6 +169,32 @@ static int npumem_argument_complete(const struct npumem_call *call)
 }
 
 /**
+ * npumem_read_list() - read what an argument points to
+ * @user: where it is in the caller's memory
+ * @count: elements
+ * @size: bytes of each
+ *
+ * Charged to the caller's memory cgroup, as he may keep us waiting for as long
+ * as he likes.
+ *
+ * Context: process context, may fault and sleep; no map_lock.
+ * Return: the list, for kvfree(), or an ERR_PTR: -ENOMEM, -EFAULT.
+ */
+void *npumem_read_list(u64 user, u32 count, size_t size)
+{
+	void *list = kvmalloc_array(count, size,
+				    GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+
+	if (!list)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(list, u64_to_user_ptr(user), count * size)) {
+		kvfree(list);
+		return ERR_PTR(-EFAULT);
+	}
+	return list;
+}
+
+/**
  * npumem_respond() - hand the results of a call to user space
  * @call: the call, with the results in its argument
  *

@@ -408,9 +408,8 @@ static int npumem_whitelist_call(struct npumem_call *call,
 		return -EREMOTE;
 	if (share->anyone)
 		return -EPERM;
-	entrants.numbers = vmemdup_user(u64_to_user_ptr(arg->pids),
-					array_size(arg->count,
-						   sizeof(*entrants.numbers)));
+	entrants.numbers = npumem_read_list(arg->pids, arg->count,
+					    sizeof(*entrants.numbers));
 	if (IS_ERR(entrants.numbers))
 		return PTR_ERR(entrants.numbers);
 	ret = npumem_whitelist_add(call, share, &entrants);

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "npumem_cgroup.h"
 #include "npumem_userfaultfd.h"
 
 #define CLIENTS		"/sys/kernel/debug/npumem/clients"
@@ -262,6 +263,68 @@ TEST_F_TIMEOUT(stuck, copy_of_an_importer_does_not_keep_the_exporter, 240)
 	EXPECT_EQ(0, process_kill(&importer));
 	EXPECT_TRUE(watch_used_becomes(&self->watch, 0, 0));
 	TH_LOG("the exporter ended at once; the memory went with the importer");
+}
+
+/* The longest lists there may be. */
+static long do_stick_at_lists(__u64 *a)
+{
+	static struct npumem_whitelist_add add = {
+		.size = sizeof(add), .count = NPUMEM_WHITELIST_MAX,
+	};
+	static struct npumem_map_batch map = { .size = sizeof(map), .count = NPUMEM_BATCH_MAX };
+	static struct npumem_unmap_batch unmap = {
+		.size = sizeof(unmap), .count = NPUMEM_BATCH_MAX,
+	};
+	const size_t bytes[3] = {
+		NPUMEM_WHITELIST_MAX * sizeof(__s32),
+		NPUMEM_BATCH_MAX * sizeof(struct npumem_map_entry),
+		NPUMEM_BATCH_MAX * sizeof(__u64),
+	};
+	struct trap trap[3];
+	long ret = 0;
+	int i;
+
+	for (i = 0; i < 3 && !ret; i++)
+		ret = trap_make(&trap[i], (bytes[i] + page_bytes() - 1) & ~(page_bytes() - 1),
+				UFFDIO_REGISTER_MODE_MISSING);
+	if (ret)
+		return ret;
+	add.token = a[0];
+	add.pids = to_u64(trap[0].page);
+	map.entries = to_u64(trap[1].page);
+	unmap.addresses = to_u64(trap[2].page);
+	ret = stick(NPUMEM_WHITELIST_ADD, &add, &trap[0]) ?:
+	      stick(NPUMEM_MAP_BATCH, &map, &trap[1]) ?:
+	      stick(NPUMEM_UNMAP_BATCH, &unmap, &trap[2]);
+	return ret ? ret : (long)(bytes[0] + bytes[1] + bytes[2]);
+}
+
+/* What is kept for them for so long is at the expense of his cgroup. */
+TEST_F_TIMEOUT(stuck, lists_that_never_arrive_are_charged, 240)
+{
+	char path[96], text[16];
+	__u64 before;
+	long bytes;
+
+	if (access(GROUP_ROOT "/cgroup.controllers", R_OK))
+		SKIP(return, "needs cgroup v2 at " GROUP_ROOT);
+	group_write(GROUP_ROOT, "cgroup.subtree_control", "+memory");
+	snprintf(path, sizeof(path), GROUP_ROOT "/npumem-stuck-%d", getpid());
+	ASSERT_EQ(0, mkdir(path, 0755));
+	before = group_read(path, "memory.current", NULL);
+	if (before == ~0ULL) {
+		rmdir(path);
+		SKIP(return, "no memory controller");
+	}
+	snprintf(text, sizeof(text), "%d", self->attacker.pid);
+	ASSERT_EQ(0, group_write(path, "cgroup.procs", text));
+	bytes = process_do(&self->attacker, do_stick_at_lists, self->token);
+	ASSERT_LT(0, bytes);
+	EXPECT_LE(before + bytes, group_read(path, "memory.current", NULL));
+	TH_LOG("WHITELIST_ADD, MAP_BATCH and UNMAP_BATCH stuck at lists of %ld bytes: all charged",
+	       bytes);
+	EXPECT_EQ(0, process_kill(&self->attacker));
+	EXPECT_TRUE(becomes_true(!rmdir(path)));
 }
 
 TEST_HARNESS_MAIN

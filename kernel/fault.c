@@ -294,33 +294,36 @@ static unsigned long npumem_fault_pud_pfn(const struct vm_fault *vmf,
 }
 
 /*
- * A fault that was told to fall back some time ago may be about to put a table
- * here, which nothing of ours keeps it from, and the kernel warns if it finds one
- * where it is to insert a writable entry. So a read-only one comes first, for which
- * it does not care.
+ * A fault that was told to fall back some time ago may put a table here at any time,
+ * which nothing of ours keeps it from, and the kernel warns if it finds one where it
+ * is to insert a writable entry. So it inserts a read-only one, for which it does not
+ * care, and we make that one writable. If it is a table, the next fault falls back.
  */
-static vm_fault_t npumem_insert_pud(struct npumem_client *client,
-				    struct vm_fault *vmf,
-				    const struct npumem_span *span,
-				    unsigned long pfn)
+static void npumem_insert_pud(struct npumem_client *client, struct vm_fault *vmf,
+			      const struct npumem_span *span, unsigned long pfn)
 {
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	spinlock_t *lock;	/* of the page-table page */
 	pud_t pud;
 
 	vmf_insert_pfn_pud(vmf, npumem_pfn(pfn), false);
-	pud = READ_ONCE(*vmf->pud);
-	if (!pud_trans_huge(pud) || pud_pfn(pud) != pfn)
-		return VM_FAULT_NOPAGE;	/* and the next one falls back */
-	atomic_long_inc(&client->pud_entries);
-	return npumem_span_cpu_writes(span) ?
-	       vmf_insert_pfn_pud(vmf, npumem_pfn(pfn), true) :
-	       VM_FAULT_NOPAGE;
+	lock = pud_lock(mm, vmf->pud);
+	pud = *vmf->pud;
+	if (pud_trans_huge(pud) && pud_pfn(pud) == pfn) {
+		if (npumem_span_cpu_writes(span) && !pud_write(pud))
+			set_pud_at(mm, vmf->address & PUD_MASK, vmf->pud,
+				   pud_mkwrite(pud_mkdirty(pud_mkyoung(pud))));
+		atomic_long_inc(&client->pud_entries);
+	}
+	spin_unlock(lock);
 }
 
 static vm_fault_t npumem_fault_pud(struct vm_fault *vmf)
 {
 	struct npumem_client *client = npumem_fault_client(vmf);
+	unsigned long first = vmf->address & PUD_MASK, pfn;
 	struct npumem_span *span;
-	unsigned long pfn;
+	bool stale = false;
 	vm_fault_t ret;
 
 	if (!client)
@@ -329,12 +332,22 @@ static vm_fault_t npumem_fault_pud(struct vm_fault *vmf)
 	ret = npumem_fault_span_locked(client, vmf, &span);
 	if (!ret) {
 		pfn = npumem_fault_pud_pfn(vmf, span);
-		ret = pfn ? npumem_insert_pud(client, vmf, span, pfn) :
-			    VM_FAULT_FALLBACK;
+		if (pfn)
+			npumem_insert_pud(client, vmf, span, pfn);
+		else
+			stale = pud_trans_huge(READ_ONCE(*vmf->pud));
+		ret = pfn || stale ? VM_FAULT_NOPAGE : VM_FAULT_FALLBACK;
 	}
 	up_read(&client->map_lock);
-	if (ret != VM_FAULT_FALLBACK)
-		atomic_long_inc(&client->faults);
+	if (ret == VM_FAULT_FALLBACK)
+		return ret;
+	atomic_long_inc(&client->faults);
+	/*
+	 * An entry of when all of the GiB had the same rights. Told to fall back, the
+	 * kernel would split it, with no lock that UNMAP knows of.
+	 */
+	if (stale)
+		npumem_client_zap(client, first, first + PUD_SIZE - 1);
 	return ret;
 }
 #else

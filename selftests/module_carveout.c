@@ -209,6 +209,29 @@ TEST_F_TIMEOUT(carveout, rights_within_the_gigabyte, 120)
 		EXPECT_EQ(0, store_signal(at));
 	}
 	EXPECT_EQ(-1, pattern_check(to_ptr(address), GIB, 9));
+/* A store to what is still in the entry of when all of it was read-only. */
+TEST_F_TIMEOUT(carveout, right_to_write_a_part_of_the_gigabyte, 120)
+{
+	__u64 handle, got, address;
+
+	ASSERT_EQ(0, npumem_alloc_flags(self->fd, 1, GIB, NPUMEM_ALLOC_1G,
+					&handle, &got));
+	address = map_aligned(self->fd, handle, GIB, GIB);
+	ASSERT_NE(0, address);
+	pattern_mark(to_ptr(address), GIB, 4);
+	ASSERT_EQ(0, npumem_set_access(self->fd, address, GIB, 1, NPUMEM_ACCESS_READ));
+	EXPECT_EQ(-1, pattern_check(to_ptr(address), GIB, 4));
+	ASSERT_EQ(0, npumem_set_access(self->fd, address + 5 * G, G, 1,
+				       NPUMEM_ACCESS_READWRITE));
+	EXPECT_EQ(0, store_signal(address + 5 * G));
+	EXPECT_EQ(0, store_signal(address + 6 * G - 1));
+	EXPECT_EQ(SIGSEGV, store_signal(address + 5 * G - 1));
+	EXPECT_EQ(SIGSEGV, store_signal(address + 6 * G));
+	EXPECT_EQ(SIGSEGV, store_signal(address + GIB - 1));
+	EXPECT_EQ(-1, pattern_check(to_ptr(address), GIB, 4));
+	ASSERT_EQ(0, munmap(to_ptr(address), GIB));
+}
+
 	ASSERT_EQ(0, munmap(to_ptr(address), GIB));
 }
 

@@ -136,6 +136,7 @@ struct npumem_pool *npumem_carveout_create(phys_addr_t start, u64 size, int nid)
 	if (ret)
 		goto err_unmap;
 	carveout->window.pool.huge = NPUMEM_CARVEOUT_HAS_PAGES;
+	carveout->window.pool.decrypted = !NPUMEM_CARVEOUT_HAS_PAGES;
 	carveout->window.pool.gigantic = NPUMEM_CARVEOUT_HAS_PAGES &&
 					 npumem_cpu_has_pud();
 	return &carveout->window.pool;

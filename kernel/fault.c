@@ -56,6 +56,8 @@ static vm_fault_t npumem_insert_base(struct npumem_client *client,
 	/* On x86 the kernel finds the kind of memory by its address. */
 	if (span->mapping->memory->device->pool->write_combined)
 		prot = pgprot_writecombine(prot);
+	if (span->mapping->memory->device->pool->decrypted)
+		prot = pgprot_decrypted(prot);
 	for (i = 0; i < pages; i++) {
 		ret = vmf_insert_pfn_prot(vma, first + i * PAGE_SIZE, pfn + i,
 					  prot);

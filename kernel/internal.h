@@ -218,12 +218,15 @@ struct npumem_pool_ops {
  *        get_user_pages_fast() does with those
  * @gigantic: and its runs of 1 GiB, which are what they are called
  * @write_combined: is mapped for that, not cached
+ * @decrypted: the kernel sees it as it does registers, past the encryption of
+ *             memory that processors have
  */
 struct npumem_pool {
 	const struct npumem_pool_ops *ops;
 	bool huge;
 	bool gigantic;
 	bool write_combined;
+	bool decrypted;
 };
 
 int npumem_pool_charge(struct npumem_device *device, u64 length);

@@ -127,6 +127,7 @@ struct npumem_pool *npumem_card_pool(struct npumem_card *card)
 		goto err_busy;
 	/* No huge entries, which would need struct pages. */
 	card_pool->window.pool.write_combined = true;
+	card_pool->window.pool.decrypted = true;
 	kref_get(&card->ref);
 	card_pool->card = card;
 	return &card_pool->window.pool;

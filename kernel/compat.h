@@ -129,14 +129,33 @@ static inline int npumem_shrinker_register(struct shrinker *shrinker,
 }
 #endif
 
+/* Is the caller in the root cgroup, which nothing is charged to? */
+static inline bool npumem_in_root_memcg(void)
+{
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *memcg;
+	bool root;
+
+	if (mem_cgroup_disabled())
+		return true;
+	rcu_read_lock();
+	memcg = mem_cgroup_from_task(current);
+	root = !memcg || !memcg->css.parent;
+	rcu_read_unlock();
+	return root;
+#else
+	return true;
+#endif
+}
+
 /*
  * A memory cgroup can be charged for a page that is there already since 6.12, by
  * what is meant for objects of the slab allocator, as long as the page looks
  * like a large one of these; Kbuild looks for it. Such an object is in statistics
  * of that allocator, which the page must not be in. Without that, only who is in
- * the root cgroup, which nothing is charged to, can be given such a page.
+ * the root cgroup can be given such a page.
  */
-#if defined(NPUMEM_HAVE_KMEM_CACHE_CHARGE)
+#ifdef NPUMEM_HAVE_KMEM_CACHE_CHARGE
 #define npumem_can_charge_page()	true
 
 static inline bool npumem_charge_page(struct page *page, gfp_t gfp)
@@ -153,27 +172,8 @@ static inline bool npumem_charge_page(struct page *page, gfp_t gfp)
 	}
 	return true;
 }
-#elif defined(CONFIG_MEMCG)
-static inline bool npumem_can_charge_page(void)
-{
-	struct mem_cgroup *memcg;
-	bool root;
-
-	if (mem_cgroup_disabled())
-		return true;
-	rcu_read_lock();
-	memcg = mem_cgroup_from_task(current);
-	root = !memcg || !memcg->css.parent;
-	rcu_read_unlock();
-	return root;
-}
-
-static inline bool npumem_charge_page(struct page *page, gfp_t gfp)
-{
-	return true;
-}
 #else
-#define npumem_can_charge_page()	true
+#define npumem_can_charge_page()	npumem_in_root_memcg()
 
 static inline bool npumem_charge_page(struct page *page, gfp_t gfp)
 {

@@ -267,7 +267,7 @@ static unsigned long npumem_zeroed_use(enum npumem_zeroed_state state,
 unsigned long npumem_zeroed_take(int nid, unsigned long *chunks,
 				 unsigned long nr)
 {
-	unsigned long got = 0, n;
+	unsigned long most = NPUMEM_ZEROED_BATCH, got = 0, n;
 	LIST_HEAD(batch);
 	int state = 0;
 
@@ -278,8 +278,11 @@ unsigned long npumem_zeroed_take(int nid, unsigned long *chunks,
 	if (!node_isset(nid, cpuset_current_mems_allowed) ||
 	    !npumem_can_charge_page())
 		return 0;
+	/* A charge may wait, and what has been popped nobody else can have. */
+	if (!npumem_in_root_memcg())
+		most = 1;
 	while (got < nr && state < NPUMEM_ZEROED_STATES) {
-		n = min(nr - got, (unsigned long)NPUMEM_ZEROED_BATCH);
+		n = min(nr - got, most);
 		n = npumem_zeroed_pop(nid, state, n, &batch);
 		if (!n) {
 			state++;

@@ -292,6 +292,8 @@ static struct platform_driver npumem_driver = {
 	.driver = {
 		.name = "npumem",
 		.dev_groups = npumem_device_groups,
+		/* Loading looks whether carve-outs could be had. */
+		.probe_type = PROBE_FORCE_SYNCHRONOUS,
 	},
 };
 

@@ -5,8 +5,8 @@
  * are there as long as the device has not been cut up. A bit says of each chunk
  * whether it is somebody's.
  *
- * Nobody can take a reference to what we hand out, so nothing outlives its free:
- * all entries in page tables are marked for that.
+ * No call that hands out pages can take a reference to what we hand out, so nothing
+ * outlives its free: all entries in page tables are marked for that.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>

@@ -7,6 +7,7 @@
 #include "kselftest_harness.h"
 #include "npumem_abi.h"
 #include "npumem_inject.h"
+#include "npumem_process.h"
 #include "npumem_walk.h"
 
 #include <dirent.h>
@@ -17,30 +18,54 @@
 #define DRIVER	PCI "/drivers/npumem"
 #define CARD	"1af4 1110"
 
-/* Where the first card is, if there is one. */
-static bool find_card(char *path, size_t size)
+struct function {
+	char path[320];
+	unsigned int class, vendor, device;
+	bool driven;	/* a driver is bound to it */
+};
+
+static bool is_card(const struct function *function)
+{
+	return function->vendor == 0x1af4 && function->device == 0x1110;
+}
+
+/* What has no memory for us, and nobody needs. */
+static bool is_idle_bridge(const struct function *function)
+{
+	return function->class >> 16 == 6 && !function->driven;
+}
+
+static bool read_function(struct function *function)
+{
+	char line[PATH_MAX];
+	int found = 0;
+	FILE *file;
+
+	snprintf(line, sizeof(line), "%s/driver", function->path);
+	function->driven = !access(line, F_OK);
+	snprintf(line, sizeof(line), "%s/uevent", function->path);
+	file = fopen(line, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		found += sscanf(line, "PCI_CLASS=%x", &function->class);
+		found += sscanf(line, "PCI_ID=%x:%x", &function->vendor, &function->device) == 2;
+	}
+	if (file)
+		fclose(file);
+	return found == 2;
+}
+
+/* The first one of a kind, if there is one. */
+static bool find_function(struct function *function, bool (*is_one)(const struct function *function))
 {
 	DIR *dir = opendir(PCI "/devices");
 	struct dirent *entry;
 	bool found = false;
 
 	while (dir && !found && (entry = readdir(dir))) {
-		char name[PATH_MAX], vendor[16] = "", device[16] = "";
-		FILE *file;
-
 		if (entry->d_name[0] == '.')
 			continue;
-		snprintf(name, sizeof(name), PCI "/devices/%s/uevent",
-			 entry->d_name);
-		file = fopen(name, "re");
-		while (file && fgets(name, sizeof(name), file))
-			if (sscanf(name, "PCI_ID=%4s:%4s", vendor, device) == 2)
-				found = !strcmp(vendor, "1AF4") &&
-					!strcmp(device, "1110");
-		if (file)
-			fclose(file);
-		if (found)
-			snprintf(path, size, PCI "/devices/%s", entry->d_name);
+		snprintf(function->path, sizeof(function->path), PCI "/devices/%s", entry->d_name);
+		found = read_function(function) && is_one(function);
 	}
 	if (dir)
 		closedir(dir);
@@ -123,10 +148,13 @@ static int plug(void)
 
 FIXTURE_SETUP(card)
 {
+	struct function function;
+
 	if (geteuid())
 		SKIP(return, "needs root");
-	if (!find_card(self->card, sizeof(self->card)))
+	if (!find_function(&function, is_card))
 		SKIP(return, "no card with the id " CARD);
+	memcpy(self->card, function.path, sizeof(self->card));
 	self->size = window_bytes(self->card, 2);
 	snprintf(self->name, sizeof(self->name), "%s",
 		 strrchr(self->card, '/') + 1);
@@ -333,6 +361,25 @@ TEST_F_TIMEOUT(card, each_allocation_of_binding, 300)
 	EXPECT_TRUE(inject_end_all());
 }
 
+/* Root may tell us to take what has no memory for us. */
+TEST_F(card, without_a_window_is_refused)
+{
+	struct function bridge;
+	char id[32];
+
+	if (!find_function(&bridge, is_idle_bridge))
+		SKIP(return, "needs a PCI bridge without a driver");
+	snprintf(id, sizeof(id), "%04x %04x", bridge.vendor, bridge.device);
+	ASSERT_EQ(0, write_in(DRIVER, "new_id", id));
+	EXPECT_EQ(-ENODEV, write_in(DRIVER, "bind", strrchr(bridge.path, '/') + 1));
+	EXPECT_EQ(0, write_in(DRIVER, "remove_id", id));
+	EXPECT_TRUE(read_function(&bridge));
+	EXPECT_FALSE(bridge.driven);
+	EXPECT_EQ(-1, number_of(bridge.path));
+	/* The card that has one is what it was. */
+	EXPECT_EQ(self->size, npumem_free_bytes(self->fd, self->number));
+}
+
 /* The device, but not the card, is unbound, and its memory held. */
 TEST_F(card, is_bound_again_when_the_last_user_is_gone)
 {
@@ -349,8 +396,13 @@ TEST_F(card, is_bound_again_when_the_last_user_is_gone)
 	EXPECT_EQ(self->size, npumem_free_bytes(self->fd, self->number));
 }
 
+/* How often users have gone through all they do, and met that the card was away. */
+struct uses {
+	unsigned int whole, away;
+};
+
 /* Uses the card in all ways until it has seen enough; what fails, fails cleanly. */
-static void use_card(int number, unsigned int seed)
+static void use_card(int number, unsigned int seed, struct uses *uses)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 	char *buffer = malloc(2 * G);
@@ -359,6 +411,7 @@ static void use_card(int number, unsigned int seed)
 	memset(buffer, 1, 2 * G);
 	for (i = 0;; i++) {
 		__u64 handle, address;
+		bool away = false;
 		int got;
 
 		if (npumem_reserve(fd, 2 * G, &address))
@@ -380,20 +433,27 @@ static void use_card(int number, unsigned int seed)
 			got = store_signal(address + rand_r(&seed) % (2 * G));
 			if (got && got != SIGBUS)
 				_exit(5);
+			away |= got;
 			got = npumem_copy(fd, number, to_ptr(address), buffer, 2 * G);
 			if (got && got != -ENODEV)
 				_exit(6);
+			away |= got;
 			got = npumem_fill(fd, number, to_ptr(address + G), G, 1);
 			if (got && got != -ENODEV)
 				_exit(7);
+			away |= got;
 			got = npumem_copy(fd, number, buffer, to_ptr(address), 2 * G);
 			if (got && got != -ENODEV)
 				_exit(8);
+			away |= got;
 			got = npumem_copy(fd, number, to_ptr(address + 3), to_ptr(address), G);
 			if (got && got != -ENODEV)
 				_exit(9);
+			away |= got;
 			if (npumem_unmap(fd, address))
 				_exit(10);
+			__atomic_fetch_add(away ? &uses->away : &uses->whole, 1,
+					   __ATOMIC_RELAXED);
 		}
 		if (npumem_free(fd, handle) || npumem_release(fd, address))
 			_exit(11);
@@ -404,16 +464,23 @@ TEST_F_TIMEOUT(card, pulled_out_under_load, 300)
 {
 	const struct timespec pause = { .tv_nsec = 30000000 };
 	const int rounds = repeats(30);
+	unsigned int whole;
+	struct uses *uses;
 	pid_t users[3];
 	int status, i;
 
+	uses = mmap(NULL, sizeof(*uses), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, uses);
 	for (i = 0; i < 3; i++) {
 		users[i] = fork();
 		ASSERT_LE(0, users[i]);
 		if (!users[i])
-			use_card(self->number, i);
+			use_card(self->number, i, uses);
 	}
-	for (i = 0; i < rounds; i++) {
+	for (i = 0; i < rounds || !uses->away; i++) {
+		/* Each time it comes back there is memory to be had. */
+		whole = uses->whole;
+		ASSERT_TRUE(becomes_true(uses->whole > whole));
 		nanosleep(&pause, NULL);
 		ASSERT_EQ(0, pull(self->card));
 		if (i & 1)
@@ -421,6 +488,7 @@ TEST_F_TIMEOUT(card, pulled_out_under_load, 300)
 		ASSERT_EQ(0, plug());
 		ASSERT_EQ(self->number, number_of(self->card));
 	}
+	printf("# %u times all went well, %u times the card went away\n", uses->whole, uses->away);
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(0, waitpid(users[i], &status, WNOHANG)) {
 			TH_LOG("ended with status %x", status);

@@ -8,7 +8,6 @@
 #include "npumem_abi.h"
 
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
@@ -81,16 +80,6 @@ static bool refused(int result)
 {
 	return result == -1 && (errno == EINVAL || errno == EFAULT ||
 				errno == ENOMEM || errno == EACCES);
-}
-
-static bool kernel_at_least(int major, int minor)
-{
-	struct utsname name;
-	int a = 0, b = 0;
-
-	uname(&name);
-	sscanf(name.release, "%d.%d", &a, &b);
-	return a > major || (a == major && b >= minor);
 }
 
 #define PIECES	12

@@ -10,6 +10,7 @@
 
 #include <linux/capability.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 
 /* ---- how often ---- */
 
@@ -38,6 +39,18 @@ static MAYBE_UNUSED int write_file(const char *path, const char *text)
 		error = -errno;
 	close(fd);
 	return error;
+}
+
+/* ---- the kernel ---- */
+
+static MAYBE_UNUSED bool kernel_at_least(int major, int minor)
+{
+	int is_major, is_minor;
+	struct utsname name;
+
+	if (uname(&name) || sscanf(name.release, "%d.%d", &is_major, &is_minor) != 2)
+		return false;
+	return is_major > major || (is_major == major && is_minor >= minor);
 }
 
 /* ---- the kernel's pages ---- */

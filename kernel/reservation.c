@@ -41,9 +41,9 @@ struct npumem_reservation *npumem_reservation_find(struct npumem_client *client,
 }
 
 /*
- * Called by mremap() alone, for the copy that it is about to be denied: after
- * it has moved the page tables there, and before it moves them back. We have
- * none in them meanwhile, so that no zap has to find entries on the move.
+ * Called by mremap() alone, for the copy that it is about to be denied: before
+ * it moves the page tables there, and back. We have none in them meanwhile, so
+ * that no zap has to find entries on the move.
  */
 static void npumem_vm_open(struct vm_area_struct *vma)
 {

@@ -746,7 +746,7 @@ struct npumem_map_batch {
  * @addresses: in: pointer to __u64, the first addresses of mappings
  *
  * All or none. In ascending order with nothing else mapped between them they
- * take one flush of the TLBs.
+ * take one flush of the TLBs for each reservation.
  *
  * Errors: EINVAL @count; ENOENT no mapping starts at one of them, or one is
  * there twice; ENOMEM.

@@ -305,11 +305,11 @@ struct npumem_window {
 
 int npumem_window_init(struct npumem_window *window,
 		       const struct npumem_pool_ops *ops, phys_addr_t start,
-		      u64 size, void *bytes);
+		       u64 size, void *bytes);
 void npumem_window_exit(struct npumem_window *window);
 int npumem_window_alloc(const struct npumem_device *device, int nid,
 			unsigned long *chunks, unsigned long nr_chunks,
-		       unsigned long run);
+			unsigned long run);
 void npumem_window_free(struct npumem_pool *pool, const unsigned long *chunks,
 			unsigned long nr_chunks);
 void *npumem_window_address(const struct npumem_pool *pool,

@@ -152,7 +152,7 @@ static int npumem_window_clear(const struct npumem_device *device,
  */
 int npumem_window_alloc(const struct npumem_device *device, int nid,
 			unsigned long *chunks, unsigned long nr_chunks,
-		       unsigned long run)
+			unsigned long run)
 {
 	struct npumem_window *window = npumem_window_of(device->pool);
 	unsigned long i = 0, end;
@@ -190,7 +190,7 @@ int npumem_window_alloc(const struct npumem_device *device, int nid,
  */
 int npumem_window_init(struct npumem_window *window,
 		       const struct npumem_pool_ops *ops, phys_addr_t start,
-		      u64 size, void *bytes)
+		       u64 size, void *bytes)
 {
 	window->pool.ops = ops;
 	window->start = start;

@@ -36,9 +36,9 @@ static void usage(FILE *out)
 		"1 when something failed; 2 when the arguments are wrong.\n");
 }
 
-static const struct shape shape_one = { .length = GRANULE, .parts = 1 };
-static const struct shape shape_large = { .length = TABLE_LENGTH, .parts = 1 };
-static const struct shape shape_parts = { .length = GRANULE, .parts = TABLE_PARTS };
+const struct shape shape_one = { .length = GRANULE, .parts = 1 };
+const struct shape shape_large = { .length = TABLE_LENGTH, .parts = 1 };
+const struct shape shape_parts = { .length = GRANULE, .parts = TABLE_PARTS };
 
 static void run_way(int way, const struct shape *shape, struct result *result)
 {
@@ -82,6 +82,11 @@ static void measure(struct measured *m, bool sweeps)
 	run(&shape_parts, m->parts);
 	progress("memory zeroed in advance");
 	zeroed_run(&m->zeroed);
+	/* From the first group on the kernel takes longer to charge for all it does. */
+	progress("in a memory cgroup");
+	group_enter();
+	run_way(NPUMEM, &shape_large, &m->grouped);
+	group_leave();
 	run_footprints(m);
 	progress("kill -9");
 	death_run(ways[NPUMEM], &m->death[NPUMEM]);
@@ -104,12 +109,25 @@ static void measure(struct measured *m, bool sweeps)
 static void gate(void)
 {
 	static struct measured measured;
+	struct idlers idlers;
 
 	events_prepare();
 	floors_run(measured.floor);
 	run_way(NPUMEM, &shape_one, &measured.one[NPUMEM]);
 	run_way(NPUMEM, &shape_large, &measured.large[NPUMEM]);
 	run_way(NPUMEM, &shape_parts, &measured.parts[NPUMEM]);
+	progress("memory zeroed in advance");
+	zeroed_run(&measured.zeroed);
+	if (!measured.zeroed.allocate.minimum)
+		die("the kernel does not tell how long a thread runs");
+	progress("%u processes to let in", GATE_PIDS);
+	idlers_start(&idlers, GATE_PIDS);
+	if (idlers.count < GATE_PIDS)
+		die("%u processes and no more: this needs more memory", idlers.count);
+	measured.few_pids = whitelist_cost(idlers.pid, FEW_PIDS);
+	measured.many_pids = whitelist_cost(idlers.pid, GATE_PIDS);
+	imports_run(idlers.pid, GATE_PIDS, &measured.imports);
+	idlers_end(&idlers);
 	gate_print(&measured);
 }
 

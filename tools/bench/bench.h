@@ -192,14 +192,17 @@ struct imports {
 struct cost whitelist_cost(const int32_t *pids, unsigned int count);
 void imports_run(const int32_t *pids, unsigned int count, struct imports *imports);
 
-/* ---- footprint.c: bytes of the kernel's, each ---- */
+/* ---- footprint.c: a memory cgroup, and bytes of the kernel's, each ---- */
+
+void group_enter(void);
+void group_leave(void);
 
 double handle_bytes(const struct way *way, unsigned int count);
 double entry_bytes(const int32_t *pids, unsigned int count);
 
 /* ---- death.c ---- */
 
-#define DEATH_ROUNDS	5
+#define DEATH_ROUNDS	ROUNDS
 
 struct death {
 	double ratio;

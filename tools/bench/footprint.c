@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * How much memory the kernel takes for its own objects, as the memory cgroup of
- * whoever made them is charged for it. Page tables are apart from that.
+ * A memory cgroup, and how much memory the kernel takes for its own objects, as the
+ * cgroup of whoever made them is charged for it. Page tables are apart from that.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,8 @@
 
 #include "bench.h"
 
-#define GROUP		"/sys/fs/cgroup/npumem-bench"
+#define ROOT		"/sys/fs/cgroup"
+#define GROUP		ROOT "/npumem-bench"
 
 /* The kernel adds its counts of each processor up when they have become many, or every 2 s. */
 #define SECONDS		5
@@ -35,17 +36,31 @@ static uint64_t charged(void)
 	die("no %s/memory.stat", GROUP);
 }
 
+/* The calling process, and who it starts from then on. */
+void group_enter(void)
+{
+	if (mkdir(GROUP, 0755) && errno != EEXIST)
+		die("%s: %s", GROUP, strerror(errno));
+	if (!write_file(GROUP "/cgroup.procs", "%d", getpid()))
+		die("%s: %s", GROUP, strerror(errno));
+}
+
+/* Back to the root of all groups, where it was. */
+void group_leave(void)
+{
+	if (!write_file(ROOT "/cgroup.procs", "%d", getpid()))
+		die("%s: %s", ROOT, strerror(errno));
+	rmdir(GROUP);
+}
+
 /* In a process of the group; what it says is in *@bytes. */
 static void in_group(void (*measure)(const void *argument, double *bytes), const void *argument,
 		     double *bytes)
 {
 	struct pair pair;
 
-	if (mkdir(GROUP, 0755) && errno != EEXIST)
-		die("%s: %s", GROUP, strerror(errno));
 	if (!pair_start(&pair)) {
-		if (!write_file(GROUP "/cgroup.procs", "%d", getpid()))
-			die("%s: %s", GROUP, strerror(errno));
+		group_enter();
 		measure(argument, bytes);
 		exit(0);
 	}

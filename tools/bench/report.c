@@ -81,6 +81,7 @@ void rows_write(const struct row *rows, unsigned int count, const char *path)
 		write_text(file, "best_other_name", row->best_other_name);
 		write_number(file, "ours", row->ours);
 		write_number(file, "target", row->target);
+		write_text(file, "remark", row->remark);
 		fprintf(file, "\"met\": %s}%s\n",
 			isnan(row->ours) ? "null" : is_met(row) ? "true" : "false",
 			row + 1 < rows + count ? "," : "");
@@ -165,11 +166,15 @@ static bool is_random(int step, const struct result *result, const struct measur
 }
 
 /* What a run is compared with another one by: see selftests/bench. */
-static void gate_steps(const char *of, const struct result *result,
+static void gate_steps(const char *of, const struct result *result, const struct shape *shape,
 		       const struct measured *measured)
 {
+	uint64_t zeroing = measured->floor[STOSQ].minimum * shape->parts * shape->length / GRANULE;
 	int step, event;
 
+	/* Beside which nothing else is seen. */
+	printf("cost\t%s, allocate, but for zeroing\t%" PRIu64 "\n", of,
+	       result->step[ALLOCATE].minimum - zeroing);
 	for (step = NOTHING + 1; step < STEPS; step++) {
 		if (!is_random(step, result, measured))
 			printf("cost\t%s, %s\t%" PRIu64 "\n", of, step_names[step],
@@ -182,6 +187,11 @@ static void gate_steps(const char *of, const struct result *result,
 	printf("count\t%s, VMAs\t%u\n", of, result->vmas);
 }
 
+static void gate_cost(const char *name, const struct cost *cost)
+{
+	printf("cost\t%s\t%" PRIu64 "\n", name, cost->minimum);
+}
+
 void gate_print(const struct measured *measured)
 {
 	int floor;
@@ -189,9 +199,14 @@ void gate_print(const struct measured *measured)
 	for (floor = 0; floor < FLOORS; floor++)
 		printf("%s\t%s\t%" PRIu64 "\n", floor == QUERY ? "cost" : "floor",
 		       floor_names[floor], measured->floor[floor].minimum);
-	gate_steps("2 MiB", &measured->one[NPUMEM], measured);
-	gate_steps("64 MiB", &measured->large[NPUMEM], measured);
-	gate_steps("32 of 2 MiB", &measured->parts[NPUMEM], measured);
+	gate_steps("2 MiB", &measured->one[NPUMEM], &shape_one, measured);
+	gate_steps("64 MiB", &measured->large[NPUMEM], &shape_large, measured);
+	gate_steps("32 of 2 MiB", &measured->parts[NPUMEM], &shape_parts, measured);
+	gate_cost("64 MiB, allocate, of what is zeroed", &measured->zeroed.allocate);
+	gate_cost("whitelist of few", &measured->few_pids);
+	gate_cost("whitelist of many", &measured->many_pids);
+	gate_cost("import, many in the whitelist", &measured->imports.among_pids);
+	gate_cost("import, many other shares", &measured->imports.among_shares);
 }
 
 static bool sweep_has(const struct sweep *sweep, int way)

@@ -13,6 +13,8 @@
 #define TABLE_GRANULES	(TABLE_LENGTH / GRANULE)
 #define TABLE_PARTS	32
 
+extern const struct shape shape_one, shape_large, shape_parts;
+
 /* What is not compared at one point only: a line for each, a column for each way. */
 struct sweep {
 	const char *name;
@@ -28,6 +30,7 @@ enum { BY_SIZE, CREATE_BY_SIZE, BY_PARTS, BY_HANDLES, BY_PROCESSES, BY_PIDS, SWE
 /* Whitelists of the table. */
 #define TABLE_PIDS	10000
 #define FEW_PIDS	16
+#define GATE_PIDS	1000
 /* Handles whose memory in the kernel is taken, and divided. */
 #define TABLE_HANDLES	1000
 
@@ -36,6 +39,7 @@ struct measured {
 	struct result one[WAYS];	/* a handle of 2 MiB */
 	struct result large[WAYS];	/* a handle of TABLE_LENGTH */
 	struct result parts[WAYS];	/* TABLE_PARTS handles of 2 MiB */
+	struct result grouped;		/* ours of TABLE_LENGTH, in a memory cgroup */
 	struct cost few_pids, many_pids;
 	struct imports imports;
 	double handle_bytes[WAYS];

@@ -14,7 +14,7 @@
 
 #include "bench.h"
 
-#define TURNS		15
+#define TURNS		45
 #define RESAMPLES	2000
 #define MAX_CPUS	64
 

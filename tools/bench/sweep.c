@@ -43,7 +43,10 @@ static bool fits(uint64_t bytes)
 	return memory_available() > bytes + bytes / 4 + 256 * MIB;
 }
 
-/* In one block, or in blocks of 2 MiB; @create, if wanted, of what it costs to create. */
+/*
+ * In one block, or in blocks of 2 MiB; @create, if wanted, of what it costs to create, of
+ * which a row of the table is made: ours in all rounds.
+ */
 static void sweep_sizes(struct sweep *sweep, bool in_parts, const struct result *one,
 			struct sweep *create)
 {
@@ -63,8 +66,10 @@ static void sweep_sizes(struct sweep *sweep, bool in_parts, const struct result 
 				continue;
 			progress("%u of %llu MiB: %s", shape.parts,
 				 (unsigned long long)(shape.length / MIB), ways[way]->name);
-			unit_run(ways[way], &shape, rounds_for(&one[way], granules), false,
-				 &result);
+			unit_run(ways[way], &shape,
+				 create && way == NPUMEM ? ROUNDS :
+							   rounds_for(&one[way], granules),
+				 false, &result);
 			if (result.missing)
 				continue;
 			sweep->y[i][way] = (double)result.whole.median / granules;

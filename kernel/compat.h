@@ -10,7 +10,6 @@
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
-#include <linux/rcupdate.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -129,31 +128,12 @@ static inline int npumem_shrinker_register(struct shrinker *shrinker,
 }
 #endif
 
-/* Is the caller in the root cgroup, which nothing is charged to? */
-static inline bool npumem_in_root_memcg(void)
-{
-#ifdef CONFIG_MEMCG
-	struct mem_cgroup *memcg;
-	bool root;
-
-	if (mem_cgroup_disabled())
-		return true;
-	rcu_read_lock();
-	memcg = mem_cgroup_from_task(current);
-	root = !memcg || !memcg->css.parent;
-	rcu_read_unlock();
-	return root;
-#else
-	return true;
-#endif
-}
-
 /*
  * A memory cgroup can be charged for a page that is there already since 6.12, by
  * what is meant for objects of the slab allocator, as long as the page looks
  * like a large one of these; Kbuild looks for it. Such an object is in statistics
  * of that allocator, which the page must not be in. Without that, only who is in
- * the root cgroup can be given such a page.
+ * the root cgroup, which nothing is charged to, can be given such a page.
  */
 #ifdef NPUMEM_HAVE_KMEM_CACHE_CHARGE
 #define npumem_can_charge_page()	true
@@ -173,7 +153,7 @@ static inline bool npumem_charge_page(struct page *page, gfp_t gfp)
 	return true;
 }
 #else
-#define npumem_can_charge_page()	npumem_in_root_memcg()
+#define npumem_can_charge_page()	false
 
 static inline bool npumem_charge_page(struct page *page, gfp_t gfp)
 {

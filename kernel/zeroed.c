@@ -20,9 +20,11 @@
 #include <linux/freezer.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
@@ -207,6 +209,28 @@ static noinline void npumem_zeroed_clear(struct page *chunk)
 	npumem_clear_pages(page_address(chunk), 1U << NPUMEM_CHUNK_ORDER);
 }
 
+/* Is the caller in the root memory cgroup, which nothing is charged to? */
+#ifdef CONFIG_MEMCG
+static bool npumem_in_root_memcg(void)
+{
+	struct mem_cgroup *memcg;
+	bool root;
+
+	if (mem_cgroup_disabled())
+		return true;
+	rcu_read_lock();
+	memcg = mem_cgroup_from_task(current);
+	root = !memcg || !memcg->css.parent;
+	rcu_read_unlock();
+	return root;
+}
+#else
+static bool npumem_in_root_memcg(void)
+{
+	return true;
+}
+#endif
+
 /* To the caller's memory cgroup. False if that has no room. */
 static bool npumem_zeroed_charge(struct page *chunk)
 {
@@ -270,16 +294,18 @@ unsigned long npumem_zeroed_take(int nid, unsigned long *chunks,
 	unsigned long most = NPUMEM_ZEROED_BATCH, got = 0, n;
 	LIST_HEAD(batch);
 	int state = 0;
+	bool in_root;
 
 	if (!atomic_long_read(&npumem_zeroed_nr))
 		return 0;
 	if (nid == NUMA_NO_NODE)
 		nid = numa_mem_id();
+	in_root = npumem_in_root_memcg();
 	if (!node_isset(nid, cpuset_current_mems_allowed) ||
-	    !npumem_can_charge_page())
+	    (!in_root && !npumem_can_charge_page()))
 		return 0;
 	/* A charge may wait, and what has been popped nobody else can have. */
-	if (!npumem_in_root_memcg())
+	if (!in_root)
 		most = 1;
 	while (got < nr && state < NPUMEM_ZEROED_STATES) {
 		n = min(nr - got, most);
@@ -335,7 +361,8 @@ static bool npumem_zeroed_little_is_free(void)
 static void npumem_zeroed_want(int nid)
 {
 	/* Not for those who could not take it. */
-	if (!READ_ONCE(npumem_zeroed_max) || !npumem_can_charge_page())
+	if (!READ_ONCE(npumem_zeroed_max) ||
+	    (!npumem_can_charge_page() && !npumem_in_root_memcg()))
 		return;
 	atomic_long_inc(&npumem_zeroed[nid].wanted);
 	npumem_zeroed_wake();

@@ -50,20 +50,34 @@ static MAYBE_UNUSED __u64 zeroed_of_node(unsigned int node)
 	return found;
 }
 
-/* The bytes kept of all nodes that are as they were freed. */
-static MAYBE_UNUSED __u64 zeroed_dirty(void)
+/* The sum of what follows a word in the lines of all nodes. */
+static MAYBE_UNUSED __u64 zeroed_of_nodes(const char *word)
 {
 	FILE *f = fopen("/sys/kernel/debug/npumem/zeroed", "re");
-	unsigned long long value, all = 0;
-	char line[128];
+	char line[128], *at;
+	__u64 all = 0;
 
 	if (!f)
 		return ~0ULL;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "node %*u bytes %*u dirty %llu", &value) == 1)
-			all += value;
+	while (fgets(line, sizeof(line), f)) {
+		at = strstr(line, word);
+		if (!strncmp(line, "node ", strlen("node ")) && at)
+			all += strtoull(at + strlen(word), NULL, 10);
+	}
 	fclose(f);
 	return all;
+}
+
+/* The bytes kept that are as they were freed. */
+static MAYBE_UNUSED __u64 zeroed_dirty(void)
+{
+	return zeroed_of_nodes(" dirty ");
+}
+
+/* How many chunks are still to be taken from the page allocator. */
+static MAYBE_UNUSED __u64 zeroed_wanted(void)
+{
+	return zeroed_of_nodes(" wanted ");
 }
 
 /* For tests that count what the page allocator has. Returns the bound as it was. */

@@ -403,6 +403,53 @@ static bool enter_group(struct process *process, const char *path)
 	return !group_write(path, "cgroup.procs", text);
 }
 
+/* Has a process in a group of its own, which may have LIMIT. */
+static bool start_in_group(struct process *process, char *path, size_t size)
+{
+	group_write(GROUP_ROOT, "cgroup.subtree_control", "+memory");
+	snprintf(path, size, GROUP_ROOT "/npumem-zeroed-%d", getpid());
+	if (mkdir(path, 0755))
+		return false;
+	if (!group_write(path, "memory.max", "64M") && !client_start(process)) {
+		group_write(path, "memory.swap.max", "0");
+		if (enter_group(process, path))
+			return true;
+		process_kill(process);
+	}
+	rmdir(path);
+	return false;
+}
+
+/*
+ * What somebody is charged for cannot be kept: as much is taken later, but no more
+ * than there is room for.
+ */
+TEST_F_TIMEOUT(zeroed, is_not_filled_beyond_its_bound, 120)
+{
+	__u64 filled = zeroed_count("filled"), handle, room = 8 * MIB;
+	struct process process;
+	char path[96];
+
+	if (!start_in_group(&process, path, sizeof(path)))
+		SKIP(return, "needs a memory controller of cgroup v2 at " GROUP_ROOT);
+	/* Before that, he could not be given it either. */
+	if (!kernel_at_least(6, 12))
+		room = 0;
+	ASSERT_EQ(0, npumem_set_parameter("max_zeroed", 8 * MIB));
+	ASSERT_EQ(0, npumem_set_parameter("zeroing_delay_ms", 600000));
+	ASSERT_EQ(0, client_alloc(&process, 0, BOUND, &handle));
+	ASSERT_EQ(0, client_free(&process, handle));
+	EXPECT_EQ(room ? BOUND / G : 0, zeroed_wanted());
+	EXPECT_EQ(0, zeroed_bytes());
+	ASSERT_EQ(0, npumem_set_parameter("zeroing_delay_ms", 1));
+	EXPECT_TRUE(becomes_true(zeroed_bytes() == room));
+	EXPECT_TRUE(becomes_true(!zeroed_wanted()));
+	EXPECT_EQ(room, zeroed_bytes());
+	EXPECT_EQ(filled + room / G, zeroed_count("filled"));
+	ASSERT_EQ(0, process_kill(&process));
+	EXPECT_TRUE(becomes_true(!rmdir(path)));
+}
+
 /* Kept chunks are nobody's charge, and whoever gets one is charged, or gets none. */
 TEST_F_TIMEOUT(zeroed, is_charged_to_who_gets_it, 240)
 {
@@ -411,17 +458,9 @@ TEST_F_TIMEOUT(zeroed, is_charged_to_who_gets_it, 240)
 	char path[96];
 	int i;
 
-	if (access(GROUP_ROOT "/cgroup.controllers", R_OK))
-		SKIP(return, "needs cgroup v2 at " GROUP_ROOT);
-	group_write(GROUP_ROOT, "cgroup.subtree_control", "+memory");
+	if (!start_in_group(&process, path, sizeof(path)))
+		SKIP(return, "needs a memory controller of cgroup v2 at " GROUP_ROOT);
 	ASSERT_EQ(0, npumem_set_parameter("max_zeroed", 2 * LIMIT));
-	ASSERT_EQ(0, client_start(&process));
-	snprintf(path, sizeof(path), GROUP_ROOT "/npumem-zeroed-%d", getpid());
-	ASSERT_EQ(0, mkdir(path, 0755));
-	if (group_write(path, "memory.max", "64M"))
-		SKIP(return, "no memory controller");
-	group_write(path, "memory.swap.max", "0");
-	ASSERT_TRUE(enter_group(&process, path));
 	start = group_read(path, "memory.current", NULL);
 	slab = group_read(path, "memory.stat", "slab_unreclaimable");
 	global = vmstat("nr_slab_unreclaimable");

@@ -44,7 +44,7 @@ sysusers   := $(PREFIX)/lib/sysusers.d
 # Where dkms looks, whatever the prefix.
 dkmsdir    := /usr/src/npumem-$(version)
 
-.PHONY: all lib tools module modules demo demo-programs check check-all fuzz vm bench bench-programs bench-plot bench-copies packages rpm clean distclean help
+.PHONY: all lib tools module modules demo demo-programs check check-all fuzz vm bench bench-programs bench-module bench-plot bench-copies packages rpm clean distclean help
 all: lib tools module
 
 lib:
@@ -143,17 +143,26 @@ bench-programs:
 bench-copies: bench-programs
 	@tools/vm/vm run --icount -- build/bench/copies
 
+# Costs among 100,000 memories are counted with a module whose granule is a page.
+bench-module: bench-programs
+	@echo '  MODULE	$(KERNEL) with a granule of a page' >&2
+	$(Q)+{ kdir=$$(tools/vm/kernel dir $(KERNEL)) && \
+		$(call build_module,$(KERNEL)-page,tools/vm/kernel make $(KERNEL),$$kdir) \
+			KCFLAGS=-DNPUMEM_CHUNK_SHIFT=PAGE_SHIFT; } </dev/null >&2
+
 # What several processors do at once is told by the clock on the wall, in a machine of
 # its own, and who waits for which lock in another that is no guest for all it knows;
 # all else is counted. Handles of one memory differ by their devices.
-bench: bench-programs
+bench: bench-module
 	@tools/vm/vm run --accel tcg --cpus 2 --mem 2G -- \
 		build/bench/bench --scaling build/bench/scaling
 	@tools/vm/vm run --accel tcg $(if $(filter arm64-%,$(KERNEL)),,--cpu max,-la57,-hypervisor) \
 		--cpus 4 --mem 2G -- build/bench/bench --locks
+	@tools/vm/vm run --icount --mem 2G --module 'build/modules/$(KERNEL)-page/npumem.ko' \
+		--params 'capacity=768M max_zeroed=0' -- build/bench/bench --many build/bench/many
 	@tools/vm/vm run --icount --devices 32 --params 'capacity=2560M max_zeroed=1280M' -- \
 		build/bench/bench --json build/bench.json --sweeps build/bench \
-		--scaled build/bench/scaling
+		--scaled build/bench/scaling --found build/bench/many
 
 # From what "make bench" has measured last.
 bench-plot:

@@ -113,7 +113,7 @@ struct npumem_device *npumem_device_new(u32 id, int nid, u64 capacity,
 	device->id = id;
 	device->nid = nid;
 	device->pool = pool;
-	device->capacity = capacity & ~(NPUMEM_GRANULE - 1);
+	device->capacity = capacity & ~(NPUMEM_CHUNK_SIZE - 1);
 	return device;
 }
 
@@ -312,7 +312,7 @@ static int npumem_device_configure_carveout(unsigned int id,
 		start = memparse(text + 1, &text);
 	else
 		text = "?";
-	if (*text || !size || (size | start) & (NPUMEM_GRANULE - 1) ||
+	if (*text || !size || (size | start) & (NPUMEM_CHUNK_SIZE - 1) ||
 	    check_add_overflow(start, size - 1, &end) || end > PHYS_ADDR_MAX) {
 		pr_err("carveout of device %u: SIZE@START is needed, like 16G@32G, in multiples of 2M\n",
 		       id);
@@ -334,7 +334,7 @@ static int npumem_device_configure(unsigned int id,
 	if (npumem_nr_capacities)
 		bytes = memparse(npumem_capacity[min(id, npumem_nr_capacities - 1)],
 				 &end);
-	config->capacity = bytes & ~(NPUMEM_GRANULE - 1);
+	config->capacity = bytes & ~(NPUMEM_CHUNK_SIZE - 1);
 	/* s64 is how it is counted. */
 	if (*end || !config->capacity || config->capacity > S64_MAX) {
 		pr_err("capacity of device %u: a size from 2M up is needed, like 16G\n",

@@ -117,7 +117,7 @@ int npumem_host_init(void)
 	if (*npumem_host_capacity)
 		bytes = memparse(npumem_host_capacity, &end);
 	/* s64 is how it is counted. */
-	if (*end || bytes < NPUMEM_GRANULE || bytes > S64_MAX) {
+	if (*end || bytes < NPUMEM_CHUNK_SIZE || bytes > S64_MAX) {
 		pr_err("host_capacity: a size from 2M up is needed, like 16G\n");
 		return -EINVAL;
 	}

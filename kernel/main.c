@@ -258,7 +258,7 @@ int npumem_ioctl_query(struct npumem_call *call)
 	arg->device_count = npumem_device_count();
 	arg->handle_tag = call->client->handle_tag;
 	arg->max_devices = NPUMEM_MAX_DEVICES;
-	arg->granule = NPUMEM_GRANULE;
+	arg->granule = NPUMEM_CHUNK_SIZE;
 	memcpy(arg->host, npumem_host_name, sizeof(arg->host));
 	return npumem_respond(call);
 }

@@ -154,7 +154,7 @@ int npumem_ioctl_alloc(struct npumem_call *call)
 	}
 	memory = npumem_memory_alloc(device, nid, arg->length,
 				     arg->flags & NPUMEM_ALLOC_1G ?
-				     NPUMEM_GRANULE_1G : NPUMEM_GRANULE);
+				     NPUMEM_GRANULE_1G : NPUMEM_CHUNK_SIZE);
 	npumem_device_put(device);
 	if (IS_ERR(memory))
 		return PTR_ERR(memory);

@@ -147,7 +147,7 @@ static int npumem_pci_bar(struct pci_dev *pci)
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
 		if ((pci_resource_flags(pci, bar) & flags) != flags ||
-		    pci_resource_len(pci, bar) < NPUMEM_GRANULE)
+		    pci_resource_len(pci, bar) < NPUMEM_CHUNK_SIZE)
 			continue;
 		if (best < 0 || pci_resource_len(pci, bar) >
 				pci_resource_len(pci, best))

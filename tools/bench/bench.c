@@ -15,6 +15,7 @@ static void usage(FILE *out)
 		"usage: bench [OPTION]...\n"
 		"       bench --gate\n"
 		"       bench [--scaling FILE] [--locks]\n"
+		"       bench --many FILE\n"
 		"\n"
 		"Counts the instructions that npumem takes to share memory between processes,\n"
 		"those of other ways to do it, and those of the least that could be had. It is to\n"
@@ -24,12 +25,15 @@ static void usage(FILE *out)
 		"  --json FILE     write the table of targets there, too\n"
 		"  --sweeps FOLDER measure how costs grow, too, and write a table of each there\n"
 		"  --scaled FILE   take into the table what --scaling wrote\n"
+		"  --found FILE    take into the table what --many wrote\n"
 		"\n"
 		"  --gate          only our own costs and counts, to be compared with others\n"
 		"  --scaling FILE  only how far many processes get on several processors, by the\n"
 		"                  clock on the wall\n"
 		"  --locks         only which locks many processes wait for: in a machine of three\n"
 		"                  processors or more, and --cpu max,-hypervisor\n"
+		"  --many FILE     only what it costs to find one of up to 100,000 shares, handles and\n"
+		"                  mappings: with a module whose granule is a page\n"
 		"  -h, --help      show this\n"
 		"\n"
 		"Exit status: 0 when all could be measured, whether or not targets are met;\n"
@@ -144,6 +148,10 @@ static void print_steps(const struct measured *m)
 	if (m->scaled && m->scaling.waits[0] >= 0)
 		printf("64 processes, waits for locks in 1000 cycles: npumem %.1f, %s %.1f\n\n",
 		       m->scaling.waits[0], ways[HUGETLB]->name, m->scaling.waits[1]);
+	if (m->found) {
+		many_print(&m->many);
+		printf("\n");
+	}
 	fflush(stdout);
 }
 
@@ -184,19 +192,21 @@ static void table(struct measured *m, const char *json, const char *sweeps)
 
 int main(int argc, char **argv)
 {
-	enum { JSON = 1, SWEEP, SCALED, GATE, SCALING, LOCKS };
+	enum { JSON = 1, SWEEP, SCALED, FOUND, GATE, SCALING, LOCKS, MANY };
 	static const struct option options[] = {
 		{ "json", required_argument, NULL, JSON },
 		{ "sweeps", required_argument, NULL, SWEEP },
 		{ "scaled", required_argument, NULL, SCALED },
+		{ "found", required_argument, NULL, FOUND },
 		{ "gate", no_argument, NULL, GATE },
 		{ "scaling", required_argument, NULL, SCALING },
 		{ "locks", no_argument, NULL, LOCKS },
+		{ "many", required_argument, NULL, MANY },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static struct measured measured;
-	const char *json = NULL, *sweeps = NULL, *scaling = NULL;
+	const char *json = NULL, *sweeps = NULL, *scaling = NULL, *many = NULL;
 	bool only_gate = false, locks = false;
 	long long delay;
 	int option;
@@ -213,6 +223,10 @@ int main(int argc, char **argv)
 			scaling_read(&measured.scaling, optarg);
 			measured.scaled = true;
 			break;
+		case FOUND:
+			many_read(&measured.many, optarg);
+			measured.found = true;
+			break;
 		case GATE:
 			only_gate = true;
 			break;
@@ -221,6 +235,9 @@ int main(int argc, char **argv)
 			break;
 		case LOCKS:
 			locks = true;
+			break;
+		case MANY:
+			many = optarg;
 			break;
 		case 'h':
 			usage(stdout);
@@ -241,7 +258,11 @@ int main(int argc, char **argv)
 	}
 	if (locks)
 		locks_run();
-	if (scaling || locks)
+	if (many) {
+		many_run(&measured.many);
+		many_write(&measured.many, many);
+	}
+	if (scaling || locks || many)
 		return 0;
 	delay = zeroing_hold();
 	if (only_gate)

@@ -250,6 +250,23 @@ long long zeroing_hold(void);
 void zeroing_release(long long before);
 void zeroed_run(struct zeroed *zeroed);
 
+/* ---- many.c: one of many ---- */
+
+#define MANY_POINTS	6
+
+enum find { IMPORT_SHARE, FIND_HANDLE, FIND_MAPPING, MAP_AMONG, UNMAP_AMONG, FINDS };
+
+/* What each takes where there are so many. */
+struct lookups {
+	unsigned int count[MANY_POINTS];
+	struct cost cost[FINDS][MANY_POINTS];
+};
+
+void many_run(struct lookups *many);
+void many_write(const struct lookups *many, const char *path);
+void many_read(struct lookups *many, const char *path);
+void many_print(const struct lookups *many);
+
 /* ---- locks.c ---- */
 
 void locks_run(void);

@@ -31,6 +31,8 @@ enum { BY_SIZE, CREATE_BY_SIZE, BY_PARTS, BY_HANDLES, BY_PROCESSES, BY_PIDS, SWE
 #define TABLE_PIDS	10000
 #define FEW_PIDS	16
 #define GATE_PIDS	1000
+/* Of the counts of many.c, the one of 10,000. */
+#define TABLE_MANY	4
 /* Handles whose memory in the kernel is taken, and divided. */
 #define TABLE_HANDLES	1000
 
@@ -48,6 +50,8 @@ struct measured {
 	struct death death[WAYS];
 	bool scaled;			/* whether there is @scaling */
 	struct scaling scaling;
+	bool found;			/* whether there is @many */
+	struct lookups many;
 	struct sweep sweeps[SWEEPS];
 };
 

@@ -74,6 +74,15 @@ static void run_footprints(struct measured *m)
 	}
 }
 
+static void start_idlers(struct idlers *idlers, unsigned int count, unsigned int least)
+{
+	progress("%u processes to let in", count);
+	idlers_start(idlers, count);
+	if (idlers->count < least)
+		die("%u processes and no more: this needs more memory", idlers->count);
+}
+
+/* No memory cgroup has been there. */
 static void measure(struct measured *m, bool sweeps)
 {
 	struct idlers idlers;
@@ -86,27 +95,42 @@ static void measure(struct measured *m, bool sweeps)
 	run(&shape_parts, m->parts);
 	progress("memory zeroed in advance");
 	zeroed_run(&m->zeroed);
-	/* From the first group on the kernel takes longer to charge for all it does. */
-	progress("in a memory cgroup");
-	group_enter();
-	run_way(NPUMEM, &shape_large, &m->grouped);
-	group_leave();
-	run_footprints(m);
 	progress("kill -9");
 	death_run(ways[NPUMEM], &m->death[NPUMEM]);
 	death_run(ways[HUGETLB], &m->death[HUGETLB]);
 
-	progress("%u processes to let in", sweeps ? NPUMEM_WHITELIST_MAX : TABLE_PIDS);
-	idlers_start(&idlers, sweeps ? NPUMEM_WHITELIST_MAX : TABLE_PIDS);
-	if (idlers.count < TABLE_PIDS)
-		die("%u processes and no more: this needs more memory", idlers.count);
+	start_idlers(&idlers, sweeps ? NPUMEM_WHITELIST_MAX : TABLE_PIDS, TABLE_PIDS);
 	m->few_pids = whitelist_cost(idlers.pid, FEW_PIDS);
 	m->many_pids = whitelist_cost(idlers.pid, TABLE_PIDS);
-	m->entry_bytes = entry_bytes(idlers.pid, TABLE_PIDS);
 	progress("import among many");
 	imports_run(idlers.pid, TABLE_PIDS, &m->imports);
 	if (sweeps)
 		sweep_pids(&m->sweeps[BY_PIDS], &idlers);
+	idlers_end(&idlers);
+	if (sweeps)
+		sweeps_run(m->sweeps, m->one);
+}
+
+/*
+ * Last of all: from the first cgroup on the kernel takes longer to charge for all it
+ * does, also when that one is gone. What was kept before would be used up first, and
+ * who is in a cgroup gives none of it back.
+ */
+static void measure_in_group(struct measured *m)
+{
+	struct idlers idlers;
+	long long kept = keeping_stop();
+
+	keeping_resume(kept);
+	progress("in a memory cgroup");
+	group_enter();
+	run(&shape_large, m->grouped);
+	progress("memory zeroed in advance, in a memory cgroup");
+	zeroed_run(&m->grouped_zeroed);
+	group_leave();
+	run_footprints(m);
+	start_idlers(&idlers, TABLE_PIDS, TABLE_PIDS);
+	m->entry_bytes = entry_bytes(idlers.pid, TABLE_PIDS);
 	idlers_end(&idlers);
 }
 
@@ -124,10 +148,7 @@ static void gate(void)
 	zeroed_run(&measured.zeroed);
 	if (!measured.zeroed.allocate.minimum)
 		die("the kernel does not tell how long a thread runs");
-	progress("%u processes to let in", GATE_PIDS);
-	idlers_start(&idlers, GATE_PIDS);
-	if (idlers.count < GATE_PIDS)
-		die("%u processes and no more: this needs more memory", idlers.count);
+	start_idlers(&idlers, GATE_PIDS, GATE_PIDS);
 	measured.few_pids = whitelist_cost(idlers.pid, FEW_PIDS);
 	measured.many_pids = whitelist_cost(idlers.pid, GATE_PIDS);
 	imports_run(idlers.pid, GATE_PIDS, &measured.imports);
@@ -145,6 +166,8 @@ static void print_steps(const struct measured *m)
 	printf("\n");
 	steps_print("32 handles of 2 MiB", m->parts);
 	printf("\n");
+	steps_print("64 MiB, in a memory cgroup", m->grouped);
+	printf("\n");
 	if (m->scaled && m->scaling.waits[0] >= 0)
 		printf("64 processes, waits for locks in 1000 cycles: npumem %.1f, %s %.1f\n\n",
 		       m->scaling.waits[0], ways[HUGETLB]->name, m->scaling.waits[1]);
@@ -155,11 +178,10 @@ static void print_steps(const struct measured *m)
 	fflush(stdout);
 }
 
-static void sweep(struct measured *m, const char *folder)
+static void write_sweeps(const struct measured *m, const char *folder)
 {
 	int i;
 
-	sweeps_run(m->sweeps, m->one);
 	for (i = 0; i < SWEEPS; i++) {
 		sweep_print(&m->sweeps[i]);
 		sweep_write(&m->sweeps[i], folder);
@@ -167,27 +189,20 @@ static void sweep(struct measured *m, const char *folder)
 	}
 }
 
-static void report(const struct measured *m, const char *json, bool print)
-{
-	static struct row rows[MAX_ROWS];
-	unsigned int count = rows_make(m, rows);
-
-	if (print)
-		rows_print(rows, count);
-	if (json)
-		rows_write(rows, count, json);
-}
-
 static void table(struct measured *m, const char *json, const char *sweeps)
 {
+	static struct row rows[MAX_ROWS];
+	unsigned int count;
+
 	measure(m, sweeps);
+	measure_in_group(m);
 	print_steps(m);
-	if (sweeps) {
-		/* Should it be ended while it sweeps. */
-		report(m, json, false);
-		sweep(m, sweeps);
-	}
-	report(m, json, true);
+	if (sweeps)
+		write_sweeps(m, sweeps);
+	count = rows_make(m, rows);
+	rows_print(rows, count);
+	if (json)
+		rows_write(rows, count, json);
 }
 
 int main(int argc, char **argv)

@@ -248,6 +248,8 @@ struct zeroed {
 
 long long zeroing_hold(void);
 void zeroing_release(long long before);
+long long keeping_stop(void);
+void keeping_resume(long long bytes);
 void zeroed_run(struct zeroed *zeroed);
 
 /* ---- many.c: one of many ---- */

@@ -41,7 +41,8 @@ struct measured {
 	struct result one[WAYS];	/* a handle of 2 MiB */
 	struct result large[WAYS];	/* a handle of TABLE_LENGTH */
 	struct result parts[WAYS];	/* TABLE_PARTS handles of 2 MiB */
-	struct result grouped;		/* ours of TABLE_LENGTH, in a memory cgroup */
+	struct result grouped[WAYS];	/* a handle of TABLE_LENGTH, in a memory cgroup */
+	struct zeroed grouped_zeroed;
 	struct cost few_pids, many_pids;
 	struct imports imports;
 	double handle_bytes[WAYS];

@@ -257,6 +257,7 @@ static struct row *zeroed_rows(const struct measured *m, double no_op, struct ro
 {
 	double zeroing = 1.05 * least(create(&m->large[NPUMEM]),
 				      1.02 * (double)m->floor[STOSQ].median);
+	const struct zeroed *grouped = &m->grouped_zeroed;
 
 	if (!m->zeroed.allocate.median) {
 		*row++ = missing("3b", "create from zeroed memory", "instructions per 2 MiB",
@@ -265,17 +266,21 @@ static struct row *zeroed_rows(const struct measured *m, double no_op, struct ro
 	}
 	*row++ = alone("3b", "create from zeroed memory", "instructions per 2 MiB",
 		       per_granule((double)m->zeroed.allocate.median), 5 * no_op);
-	*row++ = alone("3b", "the same, zeroing included", "instructions per 2 MiB",
-		       per_granule((double)m->zeroed.all.median), zeroing);
+	*row++ = alone("3b", "create from zeroed memory, zeroing included",
+		       "instructions per 2 MiB", per_granule((double)m->zeroed.all.median), zeroing);
+	*row++ = alone("3b", "create from zeroed memory, in a memory cgroup",
+		       "instructions per 2 MiB", per_granule((double)grouped->allocate.median),
+		       5 * no_op);
 	return row;
 }
 
 /* The same once more, for who is charged for memory. Returns the row after that. */
-static struct row *grouped(struct row *row, const char *metric, double ours)
+static struct row *grouped(struct row *row, const char *metric, value_of value,
+			   const struct measured *m)
 {
-	row[1] = row[0];
-	row[1].metric = metric;
-	row[1].ours = ours;
+	row[1] = compared(row->number, metric, row->unit, value, m->grouped);
+	row[1].target = row->target;
+	row[1].floor = row->floor == row->best_other ? row[1].best_other : row->floor;
 	return row + 2;
 }
 
@@ -301,7 +306,7 @@ unsigned int rows_make(const struct measured *m, struct row *rows)
 	*row = compared("3", "create, zeroed", "instructions per 2 MiB", create, m->large);
 	row->floor = FLOOR(STOSQ);
 	row->target = 1.02 * row->floor;
-	row = grouped(row, "create, in a memory cgroup", create(&m->grouped));
+	row = grouped(row, "create, in a memory cgroup", create, m);
 	if (m->sweeps[CREATE_BY_SIZE].points) {
 		*row = alone("3", "create, 1 GiB to 2 MiB", "ratio",
 			     slope(&m->sweeps[CREATE_BY_SIZE], NPUMEM), 1.02);
@@ -341,11 +346,11 @@ unsigned int rows_make(const struct measured *m, struct row *rows)
 	*row = compared("12", "free", "instructions per 2 MiB", free_last, m->large);
 	row->floor = row->best_other;
 	row->target = 2131;
-	row = grouped(row, "free, in a memory cgroup", free_last(&m->grouped));
+	row = grouped(row, "free, in a memory cgroup", free_last, m);
 	*row = compared("13", "the whole cycle", "instructions per 2 MiB", whole, m->large);
 	row->floor = FLOOR(STOSQ);
 	row->target = 1.05 * row->floor;
-	row = grouped(row, "the whole cycle, in a memory cgroup", whole(&m->grouped));
+	row = grouped(row, "the whole cycle, in a memory cgroup", whole, m);
 	*row++ = descriptors(m);
 	*row++ = vmas(m);
 	row = footprint_rows(m, row);

@@ -13,6 +13,7 @@
 #include "report.h"
 
 #define DELAY	"/sys/module/npumem/parameters/zeroing_delay_ms"
+#define MAX	"/sys/module/npumem/parameters/max_zeroed"
 #define KEPT	"/sys/class/npumem/npumem/host/zeroed"
 #define THREAD	"npumem-zero"
 #define NEVER_MS	3600000
@@ -39,6 +40,24 @@ long long zeroing_hold(void)
 void zeroing_release(long long before)
 {
 	set_delay(before);
+}
+
+/*
+ * From then on nothing is kept of what is freed, and what was kept is given back. Returns
+ * how much is kept otherwise.
+ */
+long long keeping_stop(void)
+{
+	long long before = read_number(MAX);
+
+	keeping_resume(0);
+	return before;
+}
+
+void keeping_resume(long long bytes)
+{
+	if (!write_file(MAX, "%lld", bytes))
+		die("%s: cannot be set", MAX);
 }
 
 /* Where the kernel tells how long the thread has run, in nanoseconds. */

@@ -91,6 +91,8 @@ enum step {
 };
 
 extern const char *const step_names[STEPS];
+/* Is it a part of the whole cycle? */
+bool step_in_whole(int step);
 
 /* One block of memory, in one of the two processes. */
 struct part {

@@ -20,30 +20,57 @@ static void print_number(double number)
 		printf(" %10.*f", number < 10 && number != floor(number) ? 3 : 0, number);
 }
 
+static const char *answer(const struct row *row)
+{
+	if (isnan(row->ours))
+		return "not measured";
+	return isnan(row->target) ? "-" : is_met(row) ? "yes" : "no";
+}
+
+static int longest(const struct row *rows, unsigned int count,
+		   const char *(*text)(const struct row *row))
+{
+	size_t most = 0;
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (text(&rows[i]) && strlen(text(&rows[i])) > most)
+			most = strlen(text(&rows[i]));
+	return (int)most;
+}
+
+static const char *metric_of(const struct row *row)
+{
+	return row->metric;
+}
+
+static const char *unit_of(const struct row *row)
+{
+	return row->unit;
+}
+
 void rows_print(const struct row *rows, unsigned int count)
 {
+	int metric = longest(rows, count, metric_of), unit = longest(rows, count, unit_of);
 	const struct row *row;
 
-	printf("%-3s %-36s %-24s %10s %10s %-13s %10s %7s %10s %s\n", "", "metric", "unit", "floor",
-	       "best other", "", "ours", "ratio", "target", "met");
+	printf("%-3s %-*s %-*s %10s %10s %-13s %10s %7s %10s %s\n", "", metric, "metric", unit,
+	       "unit", "floor", "best other", "", "ours", "ratio", "target", "met");
 	for (row = rows; row < rows + count; row++) {
 		double ratio = row->ours / row->best_other;
 
-		printf("%-3s %-36s %-24s", row->number, row->metric, row->unit);
+		printf("%-3s %-*s %-*s", row->number, metric, row->metric, unit, row->unit);
 		print_number(row->floor);
 		print_number(row->best_other);
 		printf(" %-13s", row->best_other_name ? row->best_other_name : "");
 		print_number(row->ours);
-		if (isnan(ratio))
+		if (!isfinite(ratio))
 			printf(" %7s", "-");
 		else
 			printf(" %7.3f", ratio);
 		print_number(row->target);
-		if (isnan(row->ours))
-			printf(" not measured: %s\n", row->remark);
-		else
-			printf(" %s%s%s\n", is_met(row) ? "yes" : "no",
-			       row->remark ? ": " : "", row->remark ? row->remark : "");
+		printf(" %s%s%s\n", answer(row), row->remark ? ": " : "",
+		       row->remark ? row->remark : "");
 	}
 	printf("ratio: ours to the best other\n");
 }
@@ -81,9 +108,12 @@ void rows_write(const struct row *rows, unsigned int count, const char *path)
 		write_text(file, "best_other_name", row->best_other_name);
 		write_number(file, "ours", row->ours);
 		write_number(file, "target", row->target);
+		if (row->at_least)
+			fprintf(file, "\"at_least\": true, ");
 		write_text(file, "remark", row->remark);
 		fprintf(file, "\"met\": %s}%s\n",
-			isnan(row->ours) ? "null" : is_met(row) ? "true" : "false",
+			isnan(row->ours) || isnan(row->target) ? "null" :
+			is_met(row) ? "true" : "false",
 			row + 1 < rows + count ? "," : "");
 	}
 	fprintf(file, "]\n");

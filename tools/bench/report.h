@@ -67,7 +67,7 @@ struct row {
 	double best_other;
 	const char *best_other_name;
 	double ours;
-	double target;
+	double target;		/* NONE: only counted */
 	/* The target is the least, not the most. */
 	bool at_least;
 	/* Something else does not hold that must. */
@@ -76,7 +76,7 @@ struct row {
 	const char *remark;
 };
 
-#define MAX_ROWS	40
+#define MAX_ROWS	80
 
 unsigned int rows_make(const struct measured *measured, struct row *rows);
 void rows_print(const struct row *rows, unsigned int count);

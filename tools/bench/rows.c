@@ -12,16 +12,11 @@ static double least(double a, double b)
 	return a < b ? a : b;
 }
 
-static double per_granule(double cost)
-{
-	return cost / TABLE_GRANULES;
-}
-
 #define STEP(result, name)	((double)(result)->step[name].median)
 
 static double create(const struct result *result)
 {
-	return per_granule(STEP(result, ALLOCATE));
+	return STEP(result, ALLOCATE);
 }
 
 static double hand_over(const struct result *result)
@@ -29,14 +24,19 @@ static double hand_over(const struct result *result)
 	return STEP(result, SEND) + STEP(result, RECEIVE);
 }
 
+static double reserve(const struct result *result)
+{
+	return STEP(result, RESERVE) + STEP(result, RELEASE);
+}
+
 static double map(const struct result *result)
 {
-	return per_granule(STEP(result, MAP));
+	return STEP(result, MAP);
 }
 
 static double touch_all(const struct result *result)
 {
-	return per_granule(STEP(result, TOUCH));
+	return STEP(result, TOUCH);
 }
 
 static double set_access(const struct result *result)
@@ -46,17 +46,48 @@ static double set_access(const struct result *result)
 
 static double unmap(const struct result *result)
 {
-	return per_granule(STEP(result, UNMAP));
+	return STEP(result, UNMAP);
 }
 
 static double free_last(const struct result *result)
 {
-	return per_granule(STEP(result, FREE));
+	return STEP(result, FREE);
 }
 
 static double whole(const struct result *result)
 {
-	return per_granule((double)result->whole.median);
+	return (double)result->whole.median;
+}
+
+static double count_events(const struct result *result, enum event event)
+{
+	uint64_t sum = 0;
+	int i;
+
+	for (i = 0; i < STEPS; i++)
+		if (step_in_whole(i))
+			sum += result->events[i].event[event];
+	return (double)sum;
+}
+
+static double faults(const struct result *result)
+{
+	return count_events(result, FAULTS);
+}
+
+static double system_calls(const struct result *result)
+{
+	return count_events(result, SYSCALLS);
+}
+
+static double pages_cleared(const struct result *result)
+{
+	return count_events(result, PAGES_CLEARED);
+}
+
+static double tlb_flushes(const struct result *result)
+{
+	return count_events(result, TLB_FLUSHES);
 }
 
 static bool is_ours(int way)
@@ -64,20 +95,23 @@ static bool is_ours(int way)
 	return way == NPUMEM || way == ACL;
 }
 
+/* Ours beside the best of the others; of @granules, each. */
 static struct row compared(const char *number, const char *metric, const char *unit,
-			   value_of value, const struct result *result)
+			   value_of value, const struct result *result, unsigned int granules)
 {
 	struct row row = {
-		number, metric, unit, NONE, NONE, NULL, value(&result[NPUMEM]), NONE,
-		false, false, NULL,
+		.number = number, .metric = metric, .unit = unit, .floor = NONE,
+		.best_other = NONE, .ours = value(&result[NPUMEM]) / granules, .target = NONE,
 	};
 	int i;
 
 	for (i = 0; i < WAYS; i++) {
+		double other = value(&result[i]) / granules;
+
 		if (is_ours(i) || result[i].missing ||
-		    (row.best_other_name && value(&result[i]) >= row.best_other))
+		    (row.best_other_name && other >= row.best_other))
 			continue;
-		row.best_other = value(&result[i]);
+		row.best_other = other;
 		row.best_other_name = ways[i]->name;
 	}
 	return row;
@@ -92,20 +126,21 @@ static double each(unsigned int many, unsigned int one)
 static struct row descriptors(const struct measured *m)
 {
 	return (struct row){
-		"14", "descriptors per handle", "descriptors", NONE,
-		each(m->parts[HUGETLB].descriptors, m->one[HUGETLB].descriptors),
-		ways[HUGETLB]->name,
-		each(m->parts[NPUMEM].descriptors, m->one[NPUMEM].descriptors), 0, false, false,
-		NULL,
+		.number = "14", .metric = "descriptors per handle", .unit = "descriptors",
+		.floor = NONE,
+		.best_other = each(m->parts[HUGETLB].descriptors, m->one[HUGETLB].descriptors),
+		.best_other_name = ways[HUGETLB]->name,
+		.ours = each(m->parts[NPUMEM].descriptors, m->one[NPUMEM].descriptors),
 	};
 }
 
 static struct row vmas(const struct measured *m)
 {
 	return (struct row){
-		"14", "VMAs per mapping", "VMAs", NONE,
-		each(m->parts[HUGETLB].vmas, m->one[HUGETLB].vmas), ways[HUGETLB]->name,
-		each(m->parts[NPUMEM].vmas, m->one[NPUMEM].vmas), 0, false, false, NULL,
+		.number = "14", .metric = "VMAs per mapping", .unit = "VMAs", .floor = NONE,
+		.best_other = each(m->parts[HUGETLB].vmas, m->one[HUGETLB].vmas),
+		.best_other_name = ways[HUGETLB]->name,
+		.ours = each(m->parts[NPUMEM].vmas, m->one[NPUMEM].vmas),
 	};
 }
 
@@ -114,7 +149,8 @@ static struct row alone(const char *number, const char *metric, const char *unit
 			double target)
 {
 	return (struct row){
-		number, metric, unit, NONE, NONE, NULL, ours, target, false, false, NULL,
+		.number = number, .metric = metric, .unit = unit, .floor = NONE,
+		.best_other = NONE, .ours = ours, .target = target,
 	};
 }
 
@@ -127,17 +163,45 @@ static struct row missing(const char *number, const char *metric, const char *un
 	return row;
 }
 
-static const char *text(char *room, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+/* Kept until the end. */
+static const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-static const char *text(char *room, size_t size, const char *format, ...)
+static const char *text(const char *format, ...)
 {
+	char *made;
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(room, size, format, ap);
+	if (vasprintf(&made, format, ap) < 0)
+		die("no memory");
 	va_end(ap);
-	return room;
+	return made;
+}
+
+/* What fixed costs are divided by differs. */
+struct view {
+	const char *of;
+	const struct result *result;
+	unsigned int granules;
+	unsigned int handles;
+};
+
+#define VIEWS	3
+
+static void views_of(const struct measured *m, struct view *views)
+{
+	views[0] = (struct view){ "64 MiB", m->large, TABLE_GRANULES, 1 };
+	views[1] = (struct view){ "2 MiB", m->one, 1, 1 };
+	views[2] = (struct view){ "32 handles of 2 MiB", m->parts, TABLE_PARTS, TABLE_PARTS };
+}
+
+#define PER_GRANULE	"instructions per 2 MiB"
+
+static struct row compared_view(const char *number, const char *metric, value_of value,
+				const struct view *view)
+{
+	return compared(number, text("%s, %s", metric, view->of), PER_GRANULE, value,
+			view->result, view->granules);
 }
 
 /* At the last point to that at the first; nothing if there was no room for either. */
@@ -175,7 +239,7 @@ static struct row *whitelist_rows(const struct measured *m, struct row *row)
 	double many = (double)m->many_pids.median / TABLE_PIDS;
 
 	*row++ = alone("6", "whitelist 10000, per process", "instructions", many, 150);
-	*row++ = alone("6", "the same to that of 16", "ratio", many / few, 1.5);
+	*row++ = alone("6", "whitelist 10000, per process, to that of 16", "ratio", many / few, 1.5);
 	*row = alone("7", "import, 10000 pids in the whitelist", "instructions",
 		     m->imports.among_pids.median, 1.2 * m->imports.alone.median);
 	row++->floor = m->imports.alone.median;
@@ -205,19 +269,17 @@ static struct row *footprint_rows(const struct measured *m, struct row *row)
 static struct row *crowd_rows(const struct measured *m, struct row *row)
 {
 	const struct sweep *sweep = &m->sweeps[BY_PROCESSES];
-	static char interval[96];
 
 	if (m->scaled) {
 		const struct scaling *s = &m->scaling;
 
-		*row = (struct row){
-			"16", "64 processes, speedup", "times", NONE, s->other,
-			ways[HUGETLB]->name, s->ours, 0.9 * s->other, true, false, NULL,
-		};
+		*row = alone("16", "64 processes, speedup", "times", s->ours, 0.9 * s->other);
+		row->best_other = s->other;
+		row->best_other_name = ways[HUGETLB]->name;
+		row->at_least = true;
 		/* Shown only if all of the interval is above. */
 		row->broken = s->low < 0.9;
-		row++->remark = text(interval, sizeof(interval),
-				     "ratio within %.3f to %.3f (95 %%), %u processors", s->low,
+		row++->remark = text("ratio within %.3f to %.3f (95 %%), %u processors", s->low,
 				     s->high, s->processors);
 	} else {
 		*row++ = missing("16", "64 processes, speedup", "times", NONE, "no --scaled");
@@ -249,113 +311,189 @@ static struct row death_row(const struct measured *m)
 	return row;
 }
 
-/*
- * The target is that of what was made and zeroed at once by the same way, or should have
- * been: who misses that one is not to have it easier here.
- */
-static struct row *zeroed_rows(const struct measured *m, double no_op, struct row *row)
-{
-	double zeroing = 1.05 * least(create(&m->large[NPUMEM]),
-				      1.02 * (double)m->floor[STOSQ].median);
-	const struct zeroed *grouped = &m->grouped_zeroed;
+#define FLOOR(m, name)	((double)(m)->floor[name].median)
 
-	if (!m->zeroed.allocate.median) {
-		*row++ = missing("3b", "create from zeroed memory", "instructions per 2 MiB",
-				 5 * no_op, "nothing tells how long the thread runs");
-		return row;
+/* Who misses this target is not to have it easier with those made of it. */
+static double no_op(const struct measured *m)
+{
+	return least(FLOOR(m, QUERY), 1.7 * FLOOR(m, GETPPID));
+}
+
+static struct row *call_rows(const struct measured *m, struct row *row)
+{
+	struct view views[VIEWS];
+	int i;
+
+	*row = alone("1", "ioctl that does nothing", "instructions", FLOOR(m, QUERY),
+		     1.7 * FLOOR(m, GETPPID));
+	row->floor = FLOOR(m, GETPPID);
+	row->best_other = FLOOR(m, REFUSED_IOCTL);
+	row++->best_other_name = "refused ioctl";
+	views_of(m, views);
+	for (i = 0; i < VIEWS; i++, row++) {
+		/* One reservation for all of its handles. */
+		*row = alone("2", text("reserve and release, %s", views[i].of), "instructions",
+			     reserve(&views[i].result[NPUMEM]), 1.2 * FLOOR(m, MMAP_MUNMAP));
+		row->floor = FLOOR(m, MMAP_MUNMAP);
+		row->best_other = row->floor;
+		row->best_other_name = ways[MEMFD]->name;
 	}
-	*row++ = alone("3b", "create from zeroed memory", "instructions per 2 MiB",
-		       per_granule((double)m->zeroed.allocate.median), 5 * no_op);
-	*row++ = alone("3b", "create from zeroed memory, zeroing included",
-		       "instructions per 2 MiB", per_granule((double)m->zeroed.all.median), zeroing);
-	*row++ = alone("3b", "create from zeroed memory, in a memory cgroup",
-		       "instructions per 2 MiB", per_granule((double)grouped->allocate.median),
-		       5 * no_op);
 	return row;
 }
 
-/* The same once more, for who is charged for memory. Returns the row after that. */
-static struct row *grouped(struct row *row, const char *metric, value_of value,
-			   const struct measured *m)
+static struct row *create_rows(const struct measured *m, struct row *row)
 {
-	row[1] = compared(row->number, metric, row->unit, value, m->grouped);
-	row[1].target = row->target;
-	row[1].floor = row->floor == row->best_other ? row[1].best_other : row->floor;
-	return row + 2;
-}
+	struct row *first = row;
+	struct view views[VIEWS];
+	int i;
 
-unsigned int rows_make(const struct measured *m, struct row *rows)
-{
-#define FLOOR(name)	((double)m->floor[name].median)
-	const struct result *ours = &m->large[NPUMEM];
-	/* Who misses this target is not to have it easier with those made of it. */
-	double no_op = least(FLOOR(QUERY), 1.7 * FLOOR(GETPPID));
-	struct row *row = rows;
-
-	*row++ = (struct row){
-		"1", "ioctl that does nothing", "instructions", FLOOR(GETPPID),
-		FLOOR(REFUSED_IOCTL), "refused ioctl", FLOOR(QUERY), 1.7 * FLOOR(GETPPID),
-		false, false, NULL,
-	};
-	*row++ = (struct row){
-		"2", "reserve and release", "instructions", FLOOR(MMAP_MUNMAP),
-		FLOOR(MMAP_MUNMAP), "memfd",
-		STEP(&m->one[NPUMEM], RESERVE) + STEP(&m->one[NPUMEM], RELEASE),
-		1.2 * FLOOR(MMAP_MUNMAP), false, false, NULL,
-	};
-	*row = compared("3", "create, zeroed", "instructions per 2 MiB", create, m->large);
-	row->floor = FLOOR(STOSQ);
-	row->target = 1.02 * row->floor;
-	row = grouped(row, "create, in a memory cgroup", create, m);
+	views_of(m, views);
+	for (i = 0; i < VIEWS; i++)
+		*row++ = compared_view("3", "create, zeroed", create, &views[i]);
+	*row++ = compared("3", "create, zeroed, in a memory cgroup, 64 MiB", PER_GRANULE, create,
+			  m->grouped, TABLE_GRANULES);
+	for (; first < row; first++) {
+		first->floor = FLOOR(m, STOSQ);
+		first->target = 1.02 * first->floor;
+	}
 	if (m->sweeps[CREATE_BY_SIZE].points) {
-		*row = alone("3", "create, 1 GiB to 2 MiB", "ratio",
+		*row = alone("3", "create, zeroed, of 1 GiB to that of 2 MiB", "ratio",
 			     slope(&m->sweeps[CREATE_BY_SIZE], NPUMEM), 1.02);
 		if (isnan(row->ours))
 			row->remark = "no room for 1 GiB: a larger MEM=";
 		row++;
 	}
-	row = zeroed_rows(m, no_op, row);
-	*row++ = (struct row){
-		"4", "export", "instructions", FLOOR(MEMFD_CLOSE), NONE, NULL,
-		STEP(ours, EXPORT), 2 * no_op, false, false, NULL,
-	};
-	*row = compared("5", "hand over and import", "instructions", hand_over, m->one);
-	row->floor = FLOOR(SCM_RIGHTS_ONE);
-	row->target = least(2400, row->floor / 3);
-	row++;
-	row = whitelist_rows(m, row);
-	*row = compared("8", "map", "instructions per 2 MiB", map, m->large);
-	row->floor = row->best_other;
-	row->target = 300 + per_granule(no_op);
-	row++;
-	*row = compared("9", "touch after map", "instructions per 2 MiB", touch_all, m->large);
-	row->floor = FLOOR(TOUCH_POPULATED);
+	return row;
+}
+
+/*
+ * The target is that of what was made and zeroed at once by the same way, or should have
+ * been: who misses that one is not to have it easier here.
+ */
+static struct row *zeroed_rows(const struct measured *m, struct row *row)
+{
+	double zeroing = 1.05 * least(create(&m->large[NPUMEM]) / TABLE_GRANULES,
+				      1.02 * FLOOR(m, STOSQ));
+	const struct zeroed *grouped = &m->grouped_zeroed;
+
+	if (!m->zeroed.allocate.median) {
+		*row++ = missing("3b", "create from zeroed memory, 64 MiB", PER_GRANULE,
+				 5 * no_op(m), "nothing tells how long the thread runs");
+		return row;
+	}
+	*row++ = alone("3b", "create from zeroed memory, 64 MiB", PER_GRANULE,
+		       (double)m->zeroed.allocate.median / TABLE_GRANULES, 5 * no_op(m));
+	*row++ = alone("3b", "create from zeroed memory, zeroing included, 64 MiB", PER_GRANULE,
+		       (double)m->zeroed.all.median / TABLE_GRANULES, zeroing);
+	*row++ = alone("3b", "create from zeroed memory, in a memory cgroup, 64 MiB", PER_GRANULE,
+		       (double)grouped->allocate.median / TABLE_GRANULES, 5 * no_op(m));
+	return row;
+}
+
+static struct row *share_rows(const struct measured *m, struct row *row)
+{
+	*row = alone("4", "export", "instructions", STEP(&m->large[NPUMEM], EXPORT),
+		     2 * no_op(m));
+	row++->floor = FLOOR(m, MEMFD_CLOSE);
+	*row = compared("5", "hand over and import", "instructions", hand_over, m->one, 1);
+	row->floor = FLOOR(m, SCM_RIGHTS_ONE);
+	row->target = least(2400, least(row->floor, row->best_other) / 3);
+	return row + 1;
+}
+
+static struct row *map_rows(const struct measured *m, struct row *row)
+{
+	struct view views[VIEWS];
+	int i;
+
+	views_of(m, views);
+	for (i = 0; i < VIEWS; i++, row++) {
+		*row = compared_view("8", "map", map, &views[i]);
+		row->floor = row->best_other;
+		row->target = 300 + no_op(m) * views[i].handles / views[i].granules;
+	}
+	*row = compared("9", "touch after map, 64 MiB", PER_GRANULE, touch_all, m->large,
+			TABLE_GRANULES);
+	row->floor = FLOOR(m, TOUCH_POPULATED);
 	/* Of 64 MiB the loop begins once, of the floor's 2 MiB each time. */
 	row->target = 1.01 * least(row->floor, row->best_other);
-	row->broken = ours->events[TOUCH].event[FAULTS] != 0;
-	row++;
-	*row = compared("10", "set access", "instructions", set_access, m->large);
+	row++->broken = m->large[NPUMEM].events[TOUCH].event[FAULTS] != 0;
+	*row = compared("10", "set access, 64 MiB", "instructions", set_access, m->large, 1);
 	row->floor = row->best_other;
 	row->target = 1.2 * row->best_other;
 	row++;
-	*row = compared("11", "unmap", "instructions per 2 MiB", unmap, m->large);
-	row->floor = row->best_other;
-	row->target = 868;
-	row->broken = ours->events[UNMAP].event[TLB_FLUSHES] > 1;
-	row++;
-	*row = compared("12", "free", "instructions per 2 MiB", free_last, m->large);
-	row->floor = row->best_other;
-	row->target = 2131;
-	row = grouped(row, "free, in a memory cgroup", free_last, m);
-	*row = compared("13", "the whole cycle", "instructions per 2 MiB", whole, m->large);
-	row->floor = FLOOR(STOSQ);
-	row->target = 1.05 * row->floor;
-	row = grouped(row, "the whole cycle, in a memory cgroup", whole, m);
+	for (i = 0; i < VIEWS; i++, row++) {
+		const struct sample *events = &views[i].result[NPUMEM].events[UNMAP];
+
+		*row = compared_view("11", "unmap", unmap, &views[i]);
+		row->floor = row->best_other;
+		row->target = 868;
+		row->broken = events->event[TLB_FLUSHES] > views[i].handles;
+		if (row->broken)
+			row->remark = "more than a TLB flush in a call";
+	}
+	return row;
+}
+
+static struct row *end_rows(const struct measured *m, struct row *row)
+{
+	struct row *first = row;
+	struct view views[VIEWS];
+	int i;
+
+	views_of(m, views);
+	for (i = 0; i < VIEWS; i++)
+		*row++ = compared_view("12", "free", free_last, &views[i]);
+	*row++ = compared("12", "free, in a memory cgroup, 64 MiB", PER_GRANULE, free_last,
+			  m->grouped, TABLE_GRANULES);
+	for (; first < row; first++) {
+		first->floor = first->best_other;
+		first->target = 2131;
+	}
+	for (i = 0; i < VIEWS; i++)
+		*row++ = compared_view("13", "the whole cycle", whole, &views[i]);
+	*row++ = compared("13", "the whole cycle, in a memory cgroup, 64 MiB", PER_GRANULE, whole,
+			  m->grouped, TABLE_GRANULES);
+	for (; first < row; first++) {
+		first->floor = FLOOR(m, STOSQ);
+		first->target = 1.05 * first->floor;
+	}
+	return row;
+}
+
+/* Counts of what is in the whole cycle, which no target is set for. */
+static struct row *event_rows(const struct measured *m, struct row *row)
+{
+	static double (*const counts[EVENTS])(const struct result *result) = {
+		[FAULTS] = faults, [SYSCALLS] = system_calls, [PAGES_CLEARED] = pages_cleared,
+		[TLB_FLUSHES] = tlb_flushes,
+	};
+	int event;
+
+	for (event = 0; event < EVENTS; event++)
+		*row++ = compared("E", text("%s of the whole cycle, 64 MiB", event_names[event]),
+				  "events", counts[event], m->large, 1);
+	return row;
+}
+
+unsigned int rows_make(const struct measured *m, struct row *rows)
+{
+	struct row *row = rows;
+
+	row = call_rows(m, row);
+	row = create_rows(m, row);
+	row = zeroed_rows(m, row);
+	row = share_rows(m, row);
+	row = whitelist_rows(m, row);
+	row = map_rows(m, row);
+	row = end_rows(m, row);
 	*row++ = descriptors(m);
 	*row++ = vmas(m);
 	row = footprint_rows(m, row);
 	row = crowd_rows(m, row);
 	*row++ = death_row(m);
+	row = event_rows(m, row);
+	if (row > rows + MAX_ROWS)
+		die("more than %u rows", MAX_ROWS);
 	return row - rows;
-#undef FLOOR
 }

@@ -192,7 +192,7 @@ struct cost cost_of(uint64_t *row, unsigned int rounds)
 	return (struct cost){ row[0], row[rounds / 2] };
 }
 
-static bool in_whole(int step)
+bool step_in_whole(int step)
 {
 	return step != NOTHING && step != READ_ONLY && step != READ_WRITE;
 }
@@ -230,7 +230,7 @@ static void evaluate(const struct board *board, unsigned int rounds, struct resu
 			uint64_t time = board->sample[i][round].time;
 
 			row[round] = time > clock ? time - clock : 0;
-			if (in_whole(i))
+			if (step_in_whole(i))
 				whole[round] += row[round];
 		}
 		result->step[i] = cost_of(row, rounds);

@@ -168,9 +168,6 @@ static void print_steps(const struct measured *m)
 	printf("\n");
 	steps_print("64 MiB, in a memory cgroup", m->grouped);
 	printf("\n");
-	if (m->scaled && m->scaling.waits[0] >= 0)
-		printf("64 processes, waits for locks in 1000 cycles: npumem %.1f, %s %.1f\n\n",
-		       m->scaling.waits[0], ways[HUGETLB]->name, m->scaling.waits[1]);
 	if (m->found) {
 		many_print(&m->many);
 		printf("\n");

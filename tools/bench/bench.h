@@ -208,7 +208,7 @@ double entry_bytes(const int32_t *pids, unsigned int count);
 
 struct death {
 	double ratio;
-	bool left;	/* some of its memory was still there */
+	bool left;	/* memory of who had been killed, or what the module knew of him */
 };
 
 void death_run(const struct way *way, struct death *death);
@@ -233,7 +233,6 @@ void crowd_end(struct crowd *crowd);
 struct scaling {
 	double ours, other;
 	double ratio, low, high;
-	double waits[2];	/* for locks, in 1000 cycles; -1: not known */
 	unsigned int processors;
 };
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -14,6 +15,8 @@
 
 #define MEMORIES	100
 #define TIMES		100
+
+#define CLIENTS		"/sys/kernel/debug/npumem/clients"
 
 enum end { EMPTY, EXPLICIT, KILLED };
 
@@ -25,6 +28,22 @@ static uint64_t used(void)
 	command(node, NPUMEM_DEVICE_INFO, &info, "device info");
 	close(node);
 	return info.used;
+}
+
+/* Does the module still know of who has ended? */
+static bool is_client(pid_t pid)
+{
+	FILE *file = fopen(CLIENTS, "re");
+	bool found = false;
+	char line[256];
+	int client;
+
+	if (!file)
+		die("%s: %s", CLIENTS, strerror(errno));
+	while (fgets(line, sizeof(line), file))
+		found |= sscanf(line, "client pid %d", &client) == 1 && client == pid;
+	fclose(file);
+	return found;
 }
 
 /* A hundred memories, each of them mapped a hundred times. */
@@ -72,11 +91,11 @@ static uint64_t unmap_all(const struct way *way, struct unit *units)
 	return now() - from;
 }
 
-static uint64_t run_one(const struct way *way, enum end end)
+static uint64_t run_one(const struct way *way, enum end end, bool *left)
 {
 	static struct unit units[TIMES];
 	struct pair pair;
-	uint64_t from, cost;
+	uint64_t from, cost, before = used();
 
 	if (!pair_start(&pair)) {
 		if (end != EMPTY)
@@ -92,6 +111,7 @@ static uint64_t run_one(const struct way *way, enum end end)
 		die("wait: %s", strerror(errno));
 	if (end != EXPLICIT)
 		cost = now() - from;
+	*left |= used() != before || is_client(pair.child);
 	close(pair.in);
 	close(pair.out);
 	close(pair.socket);
@@ -101,21 +121,20 @@ static uint64_t run_one(const struct way *way, enum end end)
 /* The cost of being killed to that of doing it oneself. */
 void death_run(const struct way *way, struct death *death)
 {
-	uint64_t row[3][DEATH_ROUNDS], before;
+	uint64_t row[3][DEATH_ROUNDS];
 	struct cost cost[3];
 	int end, round;
 
 	death->ratio = 0;
+	death->left = false;
 	if (way->prepare && way->prepare(MEMORIES * GRANULE))
 		goto out;
-	before = used();
 	for (round = 0; round < DEATH_ROUNDS; round++)
 		for (end = EMPTY; end <= KILLED; end++)
-			row[end][round] = run_one(way, end);
+			row[end][round] = run_one(way, end, &death->left);
 	for (end = EMPTY; end <= KILLED; end++)
 		cost[end] = cost_of(row[end], DEATH_ROUNDS);
 	death->ratio = ((double)cost[KILLED].median - cost[EMPTY].median) / cost[EXPLICIT].median;
-	death->left = used() != before;
 out:
 	if (way->finish)
 		way->finish();

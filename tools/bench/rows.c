@@ -307,7 +307,7 @@ static struct row death_row(const struct measured *m)
 	}
 	row.broken = m->death[NPUMEM].left;
 	if (row.broken)
-		row.remark = "memory was left";
+		row.remark = "something was left";
 	return row;
 }
 

@@ -5,18 +5,15 @@
  * that what else the machine does meanwhile is shared by both.
  */
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bench.h"
 
 #define TURNS		45
 #define RESAMPLES	2000
-#define MAX_CPUS	64
 
 enum { OURS, OTHER, BOTH };
 enum { ALONE, MANY, CROWDS };
@@ -30,42 +27,6 @@ static const unsigned int cycles[CROWDS] = { 3200, 200 };
 
 /* Time of a cycle, of each way, alone and with many, in each turn. */
 static double times[BOTH][CROWDS][TURNS];
-
-/* How often any processor had to wait for a lock, where the kernel tells. */
-static int contention_fd[MAX_CPUS];
-static unsigned int contention_cpus;
-
-static void contention_open(void)
-{
-	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
-	long long id = read_number("/sys/kernel/tracing/events/lock/contention_begin/id");
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (id < 0)
-		return;
-	attr.config = (uint64_t)id;
-	for (; contention_cpus < cpus && contention_cpus < MAX_CPUS; contention_cpus++) {
-		int fd = (int)syscall(SYS_perf_event_open, &attr, -1, contention_cpus, -1,
-				      PERF_FLAG_FD_CLOEXEC);
-
-		if (fd < 0)
-			die("cannot count lock contention: %s", strerror(errno));
-		contention_fd[contention_cpus] = fd;
-	}
-}
-
-static uint64_t contentions(void)
-{
-	uint64_t sum = 0, value;
-	unsigned int i;
-
-	for (i = 0; i < contention_cpus; i++) {
-		if (read(contention_fd[i], &value, sizeof(value)) != sizeof(value))
-			die("cannot read the events: %s", strerror(errno));
-		sum += value;
-	}
-	return sum;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -119,7 +80,6 @@ void scaling_run(struct scaling *scaling)
 {
 	static const int order[] = { OURS, OTHER, OTHER, OURS };
 	struct crowd crowds[BOTH];
-	uint64_t waits[BOTH] = { 0 };
 	unsigned int turn, crowd, i;
 	const char *missing = crowd_start(&crowds[OURS], ways[NPUMEM], CROWD);
 
@@ -127,21 +87,15 @@ void scaling_run(struct scaling *scaling)
 		missing = crowd_start(&crowds[OTHER], ways[HUGETLB], CROWD);
 	if (missing)
 		die("%s", missing);
-	contention_open();
 	/* The first turn warms up. */
 	for (turn = 0; turn <= TURNS; turn++) {
 		progress("%u processes and 1: turn %u of %u", CROWD, turn, TURNS);
 		for (crowd = 0; crowd < CROWDS; crowd++) {
 			double sum[BOTH] = { 0 };
 
-			for (i = 0; i < sizeof(order) / sizeof(*order); i++) {
-				uint64_t before = contentions();
-
+			for (i = 0; i < sizeof(order) / sizeof(*order); i++)
 				sum[order[i]] += crowd_cost(&crowds[order[i]], running[crowd],
 							    cycles[crowd]);
-				if (turn && crowd == MANY)
-					waits[order[i]] += contentions() - before;
-			}
 			for (i = 0; i < BOTH && turn; i++)
 				times[i][crowd][turn - 1] = sum[i] / 2;
 		}
@@ -153,9 +107,6 @@ void scaling_run(struct scaling *scaling)
 	scaling->other = median(times[OTHER][ALONE], TURNS) / median(times[OTHER][MANY], TURNS);
 	scaling->ratio = ratio(times);
 	interval(&scaling->low, &scaling->high);
-	for (i = 0; i < BOTH; i++)
-		scaling->waits[i] = !contention_cpus ? -1 :
-				    1000.0 * waits[i] / (2.0 * TURNS * CROWD * cycles[MANY]);
 }
 
 void scaling_write(const struct scaling *scaling, const char *path)
@@ -164,9 +115,8 @@ void scaling_write(const struct scaling *scaling, const char *path)
 
 	if (!file)
 		die("%s: %s", path, strerror(errno));
-	fprintf(file, "%f %f %f %f %f %f %f %u\n", scaling->ours, scaling->other,
-		scaling->ratio, scaling->low, scaling->high, scaling->waits[OURS],
-		scaling->waits[OTHER], scaling->processors);
+	fprintf(file, "%f %f %f %f %f %u\n", scaling->ours, scaling->other, scaling->ratio,
+		scaling->low, scaling->high, scaling->processors);
 	if (ferror(file) | fclose(file))
 		die("%s: %s", path, strerror(errno));
 }
@@ -177,9 +127,8 @@ void scaling_read(struct scaling *scaling, const char *path)
 
 	if (!file)
 		die("%s: %s", path, strerror(errno));
-	if (fscanf(file, "%lf %lf %lf %lf %lf %lf %lf %u", &scaling->ours, &scaling->other, &scaling->ratio,
-		   &scaling->low, &scaling->high, &scaling->waits[OURS],
-		   &scaling->waits[OTHER], &scaling->processors) != 8)
+	if (fscanf(file, "%lf %lf %lf %lf %lf %u", &scaling->ours, &scaling->other,
+		   &scaling->ratio, &scaling->low, &scaling->high, &scaling->processors) != 6)
 		die("%s: not what --scaling writes", path);
 	fclose(file);
 }

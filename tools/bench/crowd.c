@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Many processes at once, each of which maps, touches and unmaps a memory of its
- * own again and again: do they get in each other's way?
+ * Many processes at once, each of which reserves addresses, maps, touches and unmaps a
+ * memory of its own and releases the addresses, again and again: do they get in each
+ * other's way? Others than ours find addresses while they map.
  */
 #include <errno.h>
 #include <limits.h>
@@ -53,7 +54,6 @@ static void sit(const struct way *way, struct seat *seat)
 		way->start(&unit);
 	unit_step(way, &unit, ALLOCATE);
 	unit_step(way, &unit, EXPORT);
-	unit_step(way, &unit, RESERVE);
 	set(&seat->taken, 1);
 	for (turn = 1; ; turn++) {
 		wait_while(&seat->turn, turn);
@@ -61,9 +61,11 @@ static void sit(const struct way *way, struct seat *seat)
 			exit(0);
 		seat->from = now();
 		for (i = 0; i < seat->times; i++) {
+			unit_step(way, &unit, RESERVE);
 			unit_step(way, &unit, MAP);
 			touch(&unit);
 			unit_step(way, &unit, UNMAP);
+			unit_step(way, &unit, RELEASE);
 		}
 		seat->to = now();
 		set(&seat->taken, turn + 1);

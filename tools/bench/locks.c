@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Which locks do many processes wait for that have nothing to do with each other? Each
- * imports, maps, faults in, unmaps and frees a memory of its own. They have one thread
+ * reserves addresses, imports, maps, faults in, unmaps, frees and releases what is its own. They have one thread
  * each: whoever waits for a lock of npumem shares it with another process.
  */
 #include <errno.h>
@@ -146,9 +146,9 @@ static void print_places(void)
 	unsigned int i;
 
 	qsort(places, place_count, sizeof(*places), compare);
-	printf("%u processes, %u times import, map, fault, unmap and free, each its own memory, on\n"
-	       "%ld processors: waits for locks, by the function that takes them\n", CROWD, CYCLES,
-	       sysconf(_SC_NPROCESSORS_ONLN));
+	printf("%u processes, %u times reserve, import, map, fault, unmap, free and release, each its\n"
+	       "own, on %ld processors: waits for locks, by the function that takes them\n", CROWD,
+	       CYCLES, sysconf(_SC_NPROCESSORS_ONLN));
 	for (i = 0; i < place_count; i++) {
 		printf("%10lu %s\n", places[i].waits, places[i].name);
 		all += places[i].waits;

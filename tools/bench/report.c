@@ -254,13 +254,13 @@ void sweep_print(const struct sweep *sweep)
 	unsigned int i;
 	int way;
 
-	printf("%-40s", sweep->title);
+	printf("%-56s", sweep->title);
 	for (way = 0; way < WAYS; way++)
 		if (sweep_has(sweep, way))
 			printf(" %13s", ways[way]->name);
 	printf("\n");
 	for (i = 0; i < sweep->points; i++) {
-		printf("%13" PRIu64 " %-26s", sweep->x[i], sweep->x_name);
+		printf("%13" PRIu64 " %-42s", sweep->x[i], sweep->x_name);
 		for (way = 0; way < WAYS; way++) {
 			if (!sweep_has(sweep, way))
 				continue;

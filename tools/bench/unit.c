@@ -113,19 +113,13 @@ static void step(const struct way *way, struct unit *unit, struct board *board, 
 		board->sample[step][round] = sample_difference(&from, &to);
 }
 
-/* One more before the others, unless one is much already. */
-static int first_round(int rounds)
-{
-	return rounds > 1 ? -1 : 0;
-}
-
 static void importer(const struct way *way, struct unit *unit, unsigned int memories,
 		     struct board *board, struct pair *pair, int rounds)
 {
 	struct unit own;
 	int round;
 
-	for (round = first_round(rounds); round < rounds; round++) {
+	for (round = -1; round < rounds; round++) {
 		pair_hear(pair);
 		board->descriptors[0] = count_descriptors();
 		board->vmas[0] = count_vmas();
@@ -166,7 +160,7 @@ static void exporter(const struct way *way, struct unit *unit, unsigned int memo
 	int round;
 
 	own.parts = memories;
-	for (round = first_round(rounds); round < rounds; round++) {
+	for (round = -1; round < rounds; round++) {
 		step(way, &own, board, round, NOTHING);
 		step(way, &own, board, round, ALLOCATE);
 		step(way, &own, board, round, EXPORT);
@@ -275,8 +269,8 @@ static void run_pair(const struct way *way, struct unit *unit, unsigned int memo
 }
 
 /*
- * Measures @rounds rounds, with one more before them if it is not only one. With @events
- * it is these that are counted, and not instructions.
+ * Measures @rounds rounds, with one more before them. With @events it is these that are
+ * counted, and not instructions.
  */
 void unit_run(const struct way *way, const struct shape *shape, unsigned int rounds,
 	      bool events, struct result *result)

@@ -74,18 +74,60 @@ static void run_footprints(struct measured *m)
 	}
 }
 
-static void start_idlers(struct idlers *idlers, unsigned int count, unsigned int least)
+static void start_idlers(struct idlers *idlers, unsigned int count, unsigned int least,
+			 unsigned int apart)
 {
-	progress("%u processes to let in", count);
-	idlers_start(idlers, count);
+	progress("%u processes to let in, pids %u apart", count, apart);
+	idlers_start(idlers, count, apart);
 	if (idlers->count < least)
 		die("%u processes and no more: this needs more memory", idlers->count);
+}
+
+static void run_list(struct measured *m, const struct idlers *idlers, enum list list)
+{
+	m->few_pids[list] = whitelist_cost(idlers->pid, FEW_PIDS);
+	m->many_pids[list] = whitelist_cost(idlers->pid, TABLE_PIDS);
+}
+
+/* So many processes that a sweep has enough, if wanted. */
+static void run_whitelists(struct measured *m, bool sweeps)
+{
+	struct idlers idlers;
+
+	start_idlers(&idlers, sweeps ? NPUMEM_WHITELIST_MAX : TABLE_PIDS, TABLE_PIDS, 1);
+	run_list(m, &idlers, NEIGHBOURS);
+	progress("import among many");
+	imports_run(idlers.pid, TABLE_PIDS, &m->imports);
+	if (sweeps)
+		sweep_pids(&m->sweeps[BY_PIDS], &idlers);
+	idlers.count = TABLE_PIDS;
+	idlers_shuffle(&idlers);
+	run_list(m, &idlers, SHUFFLED);
+	idlers_end(&idlers);
+
+	start_idlers(&idlers, TABLE_PIDS, TABLE_PIDS, PIDS_APART);
+	run_list(m, &idlers, APART);
+	idlers_shuffle(&idlers);
+	run_list(m, &idlers, APART_SHUFFLED);
+	idlers_end(&idlers);
+}
+
+static void run_entries(struct measured *m)
+{
+	struct idlers idlers;
+
+	start_idlers(&idlers, TABLE_PIDS, TABLE_PIDS, 1);
+	m->entry_bytes[NEIGHBOURS] = entry_bytes(idlers.pid, TABLE_PIDS);
+	idlers_end(&idlers);
+	start_idlers(&idlers, TABLE_PIDS, TABLE_PIDS, PIDS_APART);
+	m->entry_bytes[APART] = entry_bytes(idlers.pid, TABLE_PIDS);
+	idlers_end(&idlers);
 }
 
 /* No memory cgroup has been there. */
 static void measure(struct measured *m, bool sweeps)
 {
-	struct idlers idlers;
+	long long kept;
 
 	progress("floors");
 	events_prepare();
@@ -95,18 +137,17 @@ static void measure(struct measured *m, bool sweeps)
 	run(&shape_parts, m->parts);
 	progress("memory zeroed in advance");
 	zeroed_run(&m->zeroed);
+	progress("nothing kept of what is freed");
+	kept = keeping_stop();
+	run_way(NPUMEM, &shape_large, &m->fresh);
+	keeping_resume(kept);
+	progress("many mappings at once");
+	batch_run(SMALL_BATCH, &m->batch[0]);
+	batch_run(LARGE_BATCH, &m->batch[1]);
 	progress("kill -9");
 	death_run(ways[NPUMEM], &m->death[NPUMEM]);
 	death_run(ways[HUGETLB], &m->death[HUGETLB]);
-
-	start_idlers(&idlers, sweeps ? NPUMEM_WHITELIST_MAX : TABLE_PIDS, TABLE_PIDS);
-	m->few_pids = whitelist_cost(idlers.pid, FEW_PIDS);
-	m->many_pids = whitelist_cost(idlers.pid, TABLE_PIDS);
-	progress("import among many");
-	imports_run(idlers.pid, TABLE_PIDS, &m->imports);
-	if (sweeps)
-		sweep_pids(&m->sweeps[BY_PIDS], &idlers);
-	idlers_end(&idlers);
+	run_whitelists(m, sweeps);
 	if (sweeps)
 		sweeps_run(m->sweeps, m->one);
 }
@@ -118,7 +159,6 @@ static void measure(struct measured *m, bool sweeps)
  */
 static void measure_in_group(struct measured *m)
 {
-	struct idlers idlers;
 	long long kept = keeping_stop();
 
 	keeping_resume(kept);
@@ -129,9 +169,7 @@ static void measure_in_group(struct measured *m)
 	zeroed_run(&m->grouped_zeroed);
 	group_leave();
 	run_footprints(m);
-	start_idlers(&idlers, TABLE_PIDS, TABLE_PIDS);
-	m->entry_bytes = entry_bytes(idlers.pid, TABLE_PIDS);
-	idlers_end(&idlers);
+	run_entries(m);
 }
 
 static void gate(void)
@@ -148,9 +186,9 @@ static void gate(void)
 	zeroed_run(&measured.zeroed);
 	if (!measured.zeroed.allocate.minimum)
 		die("the kernel does not tell how long a thread runs");
-	start_idlers(&idlers, GATE_PIDS, GATE_PIDS);
-	measured.few_pids = whitelist_cost(idlers.pid, FEW_PIDS);
-	measured.many_pids = whitelist_cost(idlers.pid, GATE_PIDS);
+	start_idlers(&idlers, GATE_PIDS, GATE_PIDS, 1);
+	measured.few_pids[NEIGHBOURS] = whitelist_cost(idlers.pid, FEW_PIDS);
+	measured.many_pids[NEIGHBOURS] = whitelist_cost(idlers.pid, GATE_PIDS);
 	imports_run(idlers.pid, GATE_PIDS, &measured.imports);
 	idlers_end(&idlers);
 	gate_print(&measured);

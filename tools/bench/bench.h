@@ -182,7 +182,8 @@ struct idlers {
 	size_t size;
 };
 
-void idlers_start(struct idlers *idlers, unsigned int count);
+void idlers_start(struct idlers *idlers, unsigned int count, unsigned int apart);
+void idlers_shuffle(struct idlers *idlers);
 void idlers_end(struct idlers *idlers);
 
 /* What an import costs: alone, with many in the whitelist, and with many shares. */
@@ -252,6 +253,20 @@ void zeroing_release(long long before);
 long long keeping_stop(void);
 void keeping_resume(long long bytes);
 void zeroed_run(struct zeroed *zeroed);
+
+/* ---- batch.c: many mappings at once ---- */
+
+enum batch_by { IN_ONE, ONE_BY_ONE, BATCH_WAYS };
+enum batch_step { BATCH_MAP, BATCH_UNMAP, BATCH_STEPS };
+
+/* Of all of them. */
+struct batch {
+	unsigned int count;
+	struct cost cost[BATCH_WAYS][BATCH_STEPS];
+	struct sample events[BATCH_WAYS][BATCH_STEPS];
+};
+
+void batch_run(unsigned int count, struct batch *batch);
 
 /* ---- many.c: one of many ---- */
 

@@ -233,8 +233,8 @@ void gate_print(const struct measured *measured)
 	gate_steps("64 MiB", &measured->large[NPUMEM], &shape_large, measured);
 	gate_steps("32 of 2 MiB", &measured->parts[NPUMEM], &shape_parts, measured);
 	gate_cost("64 MiB, allocate, of what is zeroed", &measured->zeroed.allocate);
-	gate_cost("whitelist of few", &measured->few_pids);
-	gate_cost("whitelist of many", &measured->many_pids);
+	gate_cost("whitelist of few", &measured->few_pids[NEIGHBOURS]);
+	gate_cost("whitelist of many", &measured->many_pids[NEIGHBOURS]);
 	gate_cost("import, many in the whitelist", &measured->imports.among_pids);
 	gate_cost("import, many other shares", &measured->imports.among_shares);
 }

@@ -31,10 +31,19 @@ enum { BY_SIZE, CREATE_BY_SIZE, BY_PARTS, BY_HANDLES, BY_PROCESSES, BY_PIDS, SWE
 #define TABLE_PIDS	10000
 #define FEW_PIDS	16
 #define GATE_PIDS	1000
+/* How far pids are apart where they are, for a table by pids has a place for each. */
+#define PIDS_APART	67
+/* How many mappings are made at once. */
+#define BATCHES		2
+#define SMALL_BATCH	32
+#define LARGE_BATCH	1000
 /* Of the counts of many.c, the one of 10,000. */
 #define TABLE_MANY	4
 /* Handles whose memory in the kernel is taken, and divided. */
 #define TABLE_HANDLES	1000
+
+/* In which order whitelists name which processes. */
+enum list { NEIGHBOURS, SHUFFLED, APART, APART_SHUFFLED, LISTS };
 
 struct measured {
 	struct cost floor[FLOORS];
@@ -43,10 +52,12 @@ struct measured {
 	struct result parts[WAYS];	/* TABLE_PARTS handles of 2 MiB */
 	struct result grouped[WAYS];	/* a handle of TABLE_LENGTH, in a memory cgroup */
 	struct zeroed grouped_zeroed;
-	struct cost few_pids, many_pids;
+	struct result fresh;		/* ours of TABLE_LENGTH, with nothing kept */
+	struct batch batch[BATCHES];
+	struct cost few_pids[LISTS], many_pids[LISTS];
 	struct imports imports;
 	double handle_bytes[WAYS];
-	double entry_bytes;
+	double entry_bytes[LISTS];
 	struct zeroed zeroed;
 	struct death death[WAYS];
 	bool scaled;			/* whether there is @scaling */

@@ -233,13 +233,26 @@ static struct row among_shares(const struct measured *m)
 	return row;
 }
 
+static const char *const list_names[LISTS] = {
+	[NEIGHBOURS] = "pids in a row",
+	[SHUFFLED] = "pids in a row, shuffled",
+	[APART] = "pids far apart",
+	[APART_SHUFFLED] = "pids far apart, shuffled",
+};
+
 static struct row *whitelist_rows(const struct measured *m, struct row *row)
 {
-	double few = (double)m->few_pids.median / FEW_PIDS;
-	double many = (double)m->many_pids.median / TABLE_PIDS;
+	int list;
 
-	*row++ = alone("6", "whitelist 10000, per process", "instructions", many, 150);
-	*row++ = alone("6", "whitelist 10000, per process, to that of 16", "ratio", many / few, 1.5);
+	for (list = 0; list < LISTS; list++) {
+		double few = (double)m->few_pids[list].median / FEW_PIDS;
+		double many = (double)m->many_pids[list].median / TABLE_PIDS;
+
+		*row++ = alone("6", text("whitelist %u, per process, %s", TABLE_PIDS,
+					 list_names[list]), "instructions", many, 150);
+		*row++ = alone("6", text("whitelist %u to %u, per process, %s", TABLE_PIDS,
+					 FEW_PIDS, list_names[list]), "ratio", many / few, 1.5);
+	}
 	*row = alone("7", "import, 10000 pids in the whitelist", "instructions",
 		     m->imports.among_pids.median, 1.2 * m->imports.alone.median);
 	row++->floor = m->imports.alone.median;
@@ -262,7 +275,36 @@ static struct row *footprint_rows(const struct measured *m, struct row *row)
 		row->best_other_name = ways[way]->name;
 	}
 	row++;
-	*row++ = alone("15", "kernel memory, whitelisted process", "bytes", m->entry_bytes, 32);
+	*row++ = alone("15", "kernel memory, whitelisted process, pids in a row", "bytes",
+		       m->entry_bytes[NEIGHBOURS], 32);
+	*row++ = alone("15", "kernel memory, whitelisted process, pids far apart", "bytes",
+		       m->entry_bytes[APART], 32);
+	return row;
+}
+
+/* By one request, beside one for each, which is ours, too: no target was set. */
+static struct row *batch_rows(const struct measured *m, struct row *row)
+{
+	static const char *const names[BATCH_STEPS] = { "map", "unmap" };
+	int step, i;
+
+	for (step = 0; step < BATCH_STEPS; step++) {
+		for (i = 0; i < BATCHES; i++) {
+			const struct batch *b = &m->batch[i];
+
+			*row = alone("B", text("%s %u of 2 MiB in one request, each", names[step],
+					       b->count), "instructions",
+				     (double)b->cost[IN_ONE][step].median / b->count, NONE);
+			row->best_other = (double)b->cost[ONE_BY_ONE][step].median / b->count;
+			row++->best_other_name = "one by one";
+			*row = alone("B", text("TLB flushes, %s %u of 2 MiB in one request",
+					       names[step], b->count), "events",
+				     (double)b->events[IN_ONE][step].event[TLB_FLUSHES], NONE);
+			row->best_other =
+				(double)b->events[ONE_BY_ONE][step].event[TLB_FLUSHES];
+			row++->best_other_name = "one by one";
+		}
+	}
 	return row;
 }
 
@@ -352,6 +394,10 @@ static struct row *create_rows(const struct measured *m, struct row *row)
 		*row++ = compared_view("3", "create, zeroed", create, &views[i]);
 	*row++ = compared("3", "create, zeroed, in a memory cgroup, 64 MiB", PER_GRANULE, create,
 			  m->grouped, TABLE_GRANULES);
+	/* Others keep nothing either, but hugetlbfs its pages. */
+	*row = compared("3", "create, zeroed, of a fresh machine, 64 MiB", PER_GRANULE, create,
+			m->large, TABLE_GRANULES);
+	row++->ours = create(&m->fresh) / TABLE_GRANULES;
 	for (; first < row; first++) {
 		first->floor = FLOOR(m, STOSQ);
 		first->target = 1.02 * first->floor;
@@ -492,6 +538,7 @@ unsigned int rows_make(const struct measured *m, struct row *rows)
 	row = footprint_rows(m, row);
 	row = crowd_rows(m, row);
 	*row++ = death_row(m);
+	row = batch_rows(m, row);
 	row = event_rows(m, row);
 	if (row > rows + MAX_ROWS)
 		die("more than %u rows", MAX_ROWS);

@@ -25,9 +25,10 @@ static int wait_for_ever(void *nothing)
 
 /*
  * Processes with our address space: no others would be so small. The kernel lets an
- * eighth of the memory be their stacks, which may be less than @count.
+ * eighth of the memory be their stacks, which may be less than @count. Their pids follow
+ * each other, or are @apart.
  */
-void idlers_start(struct idlers *idlers, unsigned int count)
+void idlers_start(struct idlers *idlers, unsigned int count, unsigned int apart)
 {
 	char *stack = mmap(NULL, (size_t)count * STACK, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -38,13 +39,18 @@ void idlers_start(struct idlers *idlers, unsigned int count)
 	idlers->pid = calloc(count, sizeof(*idlers->pid));
 	if (stack == MAP_FAILED || !idlers->pid)
 		die("no memory for %u processes", count);
-	if (!write_file("/proc/sys/kernel/pid_max", "%u", 4 * count + 32768) ||
+	if (!write_file("/proc/sys/kernel/pid_max", "%u", 4 * count * apart + 32768) ||
 	    !write_file("/proc/sys/kernel/threads-max", "%u", count + 1024))
 		die("no more pids: %s", strerror(errno));
 	while (idlers->count < count) {
-		pid_t pid = clone(wait_for_ever, stack + STACK,
-				  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | SIGCHLD,
-				  NULL);
+		pid_t pid;
+
+		if (apart > 1 && idlers->count &&
+		    !write_file("/proc/sys/kernel/ns_last_pid", "%u",
+				idlers->pid[idlers->count - 1] + apart - 1))
+			die("pids cannot be chosen: %s", strerror(errno));
+		pid = clone(wait_for_ever, stack + STACK,
+			    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | SIGCHLD, NULL);
 
 		if (pid < 0 && errno == EAGAIN)
 			break;
@@ -52,6 +58,20 @@ void idlers_start(struct idlers *idlers, unsigned int count)
 			die("clone: %s", strerror(errno));
 		stack += STACK;
 		idlers->pid[idlers->count++] = pid;
+	}
+}
+
+/* The same each time. */
+void idlers_shuffle(struct idlers *idlers)
+{
+	unsigned int seed = 1, i, drawn;
+	pid_t pid;
+
+	for (i = idlers->count; i > 1; i--) {
+		drawn = (unsigned int)rand_r(&seed) % i;
+		pid = idlers->pid[drawn];
+		idlers->pid[drawn] = idlers->pid[i - 1];
+		idlers->pid[i - 1] = pid;
 	}
 }
 

@@ -16,6 +16,7 @@ static void usage(FILE *out)
 		"       bench --gate\n"
 		"       bench [--scaling FILE] [--locks]\n"
 		"       bench --many FILE\n"
+		"       bench --loop STEP SECONDS\n"
 		"\n"
 		"Counts the instructions that npumem takes to share memory between processes,\n"
 		"those of other ways to do it, and those of the least that could be had. It is to\n"
@@ -34,6 +35,10 @@ static void usage(FILE *out)
 		"                  processors or more, and --cpu max,-hypervisor\n"
 		"  --many FILE     only what it costs to find one of up to 100,000 shares, handles and\n"
 		"                  mappings: with a module whose granule is a page\n"
+		"  --loop STEP     only one step, until the clock has gone on so many seconds: query,\n"
+		"                  export (and unexport), import (and free), create (and free), map\n"
+		"                  (and unmap), cycle (create, map, unmap, free); of 2 MiB. Prints\n"
+		"                  the instructions that each took; tools/bench/profile uses it\n"
 		"  -h, --help      show this\n"
 		"\n"
 		"Exit status: 0 when all could be measured, whether or not targets are met;\n"
@@ -97,7 +102,7 @@ static void run_whitelists(struct measured *m, bool sweeps)
 	start_idlers(&idlers, sweeps ? NPUMEM_WHITELIST_MAX : TABLE_PIDS, TABLE_PIDS, 1);
 	run_list(m, &idlers, NEIGHBOURS);
 	progress("import among many");
-	imports_run(idlers.pid, TABLE_PIDS, &m->imports);
+	imports_run(idlers.pid, TABLE_PIDS, TABLE_PIDS, &m->imports);
 	if (sweeps)
 		sweep_pids(&m->sweeps[BY_PIDS], &idlers);
 	idlers.count = TABLE_PIDS;
@@ -175,23 +180,31 @@ static void measure_in_group(struct measured *m)
 static void gate(void)
 {
 	static struct measured measured;
+	struct measured *m = &measured;
 	struct idlers idlers;
 
 	events_prepare();
-	floors_run(measured.floor);
-	run_way(NPUMEM, &shape_one, &measured.one[NPUMEM]);
-	run_way(NPUMEM, &shape_large, &measured.large[NPUMEM]);
-	run_way(NPUMEM, &shape_parts, &measured.parts[NPUMEM]);
+	floors_run(m->floor);
+	run_way(NPUMEM, &shape_one, &m->one[NPUMEM]);
+	run_way(NPUMEM, &shape_large, &m->large[NPUMEM]);
+	run_way(NPUMEM, &shape_parts, &m->parts[NPUMEM]);
+	run_way(ACL, &shape_one, &m->one[ACL]);
+	run_way(ACL, &shape_large, &m->large[ACL]);
 	progress("memory zeroed in advance");
-	zeroed_run(&measured.zeroed);
-	if (!measured.zeroed.allocate.minimum)
+	zeroed_run(&m->zeroed);
+	if (!m->zeroed.allocate.minimum)
 		die("the kernel does not tell how long a thread runs");
+	progress("many mappings at once");
+	batch_run(SMALL_BATCH, &m->batch[0]);
 	start_idlers(&idlers, GATE_PIDS, GATE_PIDS, 1);
-	measured.few_pids[NEIGHBOURS] = whitelist_cost(idlers.pid, FEW_PIDS);
-	measured.many_pids[NEIGHBOURS] = whitelist_cost(idlers.pid, GATE_PIDS);
-	imports_run(idlers.pid, GATE_PIDS, &measured.imports);
+	m->few_pids[NEIGHBOURS] = whitelist_cost(idlers.pid, FEW_PIDS);
+	m->many_pids[NEIGHBOURS] = whitelist_cost(idlers.pid, GATE_PIDS);
+	imports_run(idlers.pid, GATE_PIDS, GATE_SHARES, &m->imports);
+	/* Last, as it makes a memory cgroup. */
+	m->entry_bytes[NEIGHBOURS] = entry_bytes(idlers.pid, GATE_PIDS);
 	idlers_end(&idlers);
-	gate_print(&measured);
+	m->handle_bytes[NPUMEM] = handle_bytes(ways[NPUMEM], GATE_HANDLES);
+	gate_print(m);
 }
 
 static void print_steps(const struct measured *m)
@@ -242,7 +255,7 @@ static void table(struct measured *m, const char *json, const char *sweeps)
 
 int main(int argc, char **argv)
 {
-	enum { JSON = 1, SWEEP, SCALED, FOUND, GATE, SCALING, LOCKS, MANY };
+	enum { JSON = 1, SWEEP, SCALED, FOUND, GATE, SCALING, LOCKS, MANY, LOOP };
 	static const struct option options[] = {
 		{ "json", required_argument, NULL, JSON },
 		{ "sweeps", required_argument, NULL, SWEEP },
@@ -252,11 +265,13 @@ int main(int argc, char **argv)
 		{ "scaling", required_argument, NULL, SCALING },
 		{ "locks", no_argument, NULL, LOCKS },
 		{ "many", required_argument, NULL, MANY },
+		{ "loop", required_argument, NULL, LOOP },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static struct measured measured;
 	const char *json = NULL, *sweeps = NULL, *scaling = NULL, *many = NULL;
+	const char *loop = NULL;
 	bool only_gate = false, locks = false;
 	long long delay;
 	int option;
@@ -289,6 +304,9 @@ int main(int argc, char **argv)
 		case MANY:
 			many = optarg;
 			break;
+		case LOOP:
+			loop = optarg;
+			break;
 		case 'h':
 			usage(stdout);
 			return 0;
@@ -297,7 +315,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind != argc) {
+	if (argc - optind != !!loop || (loop && atof(argv[optind]) <= 0)) {
 		usage(stderr);
 		return 2;
 	}
@@ -315,7 +333,9 @@ int main(int argc, char **argv)
 	if (scaling || locks || many)
 		return 0;
 	delay = zeroing_hold();
-	if (only_gate)
+	if (loop)
+		loop_run(loop, atof(argv[optind]));
+	else if (only_gate)
 		gate();
 	else
 		table(&measured, json, sweeps);

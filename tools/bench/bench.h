@@ -193,7 +193,8 @@ struct imports {
 };
 
 struct cost whitelist_cost(const int32_t *pids, unsigned int count);
-void imports_run(const int32_t *pids, unsigned int count, struct imports *imports);
+void imports_run(const int32_t *pids, unsigned int count, unsigned int shares,
+		 struct imports *imports);
 
 /* ---- footprint.c: a memory cgroup, and bytes of the kernel's, each ---- */
 
@@ -284,6 +285,10 @@ void many_run(struct lookups *many);
 void many_write(const struct lookups *many, const char *path);
 void many_read(struct lookups *many, const char *path);
 void many_print(const struct lookups *many);
+
+/* ---- loop.c: one step again and again ---- */
+
+void loop_run(const char *name, double seconds);
 
 /* ---- locks.c ---- */
 

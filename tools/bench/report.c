@@ -195,48 +195,81 @@ static bool is_random(int step, const struct result *result, const struct measur
 	return result == &measured->parts[NPUMEM] && (step == EXPORT || step == WHITELIST);
 }
 
-/* What a run is compared with another one by: see selftests/bench. */
-static void gate_steps(const char *of, const struct result *result, const struct shape *shape,
-		       const struct measured *measured)
-{
-	uint64_t zeroing = measured->floor[STOSQ].minimum * shape->parts * shape->length / GRANULE;
-	int step, event;
-
-	/* Beside which nothing else is seen. */
-	printf("cost\t%s, allocate, but for zeroing\t%" PRIu64 "\n", of,
-	       result->step[ALLOCATE].minimum - zeroing);
-	for (step = NOTHING + 1; step < STEPS; step++) {
-		if (!is_random(step, result, measured))
-			printf("cost\t%s, %s\t%" PRIu64 "\n", of, step_names[step],
-			       result->step[step].minimum);
-		for (event = 0; event < EVENTS; event++)
-			printf("count\t%s, %s, %s\t%" PRIu64 "\n", of, step_names[step],
-			       event_names[event], result->events[step].event[event]);
-	}
-	printf("count\t%s, descriptors\t%u\n", of, result->descriptors);
-	printf("count\t%s, VMAs\t%u\n", of, result->vmas);
-}
-
 static void gate_cost(const char *name, const struct cost *cost)
 {
 	printf("cost\t%s\t%" PRIu64 "\n", name, cost->minimum);
 }
 
-void gate_print(const struct measured *measured)
+static void gate_costs(const char *of, const struct result *result, const struct shape *shape,
+		       const struct measured *measured)
+{
+	uint64_t zeroing = measured->floor[STOSQ].minimum * shape->parts * shape->length / GRANULE;
+	int step;
+
+	/* Beside which nothing else is seen. */
+	printf("cost\t%s, allocate, but for zeroing\t%" PRIu64 "\n", of,
+	       result->step[ALLOCATE].minimum - zeroing);
+	for (step = NOTHING + 1; step < STEPS; step++)
+		if (!is_random(step, result, measured))
+			printf("cost\t%s, %s\t%" PRIu64 "\n", of, step_names[step],
+			       result->step[step].minimum);
+}
+
+static void gate_counts(const char *of, const struct result *result)
+{
+	int step, event;
+
+	for (step = NOTHING + 1; step < STEPS; step++)
+		for (event = 0; event < EVENTS; event++)
+			printf("count\t%s, %s, %s\t%" PRIu64 "\n", of, step_names[step],
+			       event_names[event], result->events[step].event[event]);
+	printf("count\t%s, descriptors\t%u\n", of, result->descriptors);
+	printf("count\t%s, VMAs\t%u\n", of, result->vmas);
+}
+
+static void gate_batch(const struct batch *batch)
+{
+	static const char *const names[BATCH_STEPS] = { "map", "unmap" };
+	static const int counted[] = { SYSCALLS, TLB_FLUSHES };
+	int step;
+	size_t i;
+
+	for (step = 0; step < BATCH_STEPS; step++) {
+		printf("cost\t%s %u in one request\t%" PRIu64 "\n", names[step], batch->count,
+		       batch->cost[IN_ONE][step].minimum);
+		for (i = 0; i < sizeof(counted) / sizeof(*counted); i++)
+			printf("count\t%s %u in one request, %s\t%" PRIu64 "\n", names[step],
+			       batch->count, event_names[counted[i]],
+			       batch->events[IN_ONE][step].event[counted[i]]);
+	}
+}
+
+/* What a run is compared with another one by: see selftests/bench. */
+void gate_print(const struct measured *m)
 {
 	int floor;
 
 	for (floor = 0; floor < FLOORS; floor++)
 		printf("%s\t%s\t%" PRIu64 "\n", floor == QUERY ? "cost" : "floor",
-		       floor_names[floor], measured->floor[floor].minimum);
-	gate_steps("2 MiB", &measured->one[NPUMEM], &shape_one, measured);
-	gate_steps("64 MiB", &measured->large[NPUMEM], &shape_large, measured);
-	gate_steps("32 of 2 MiB", &measured->parts[NPUMEM], &shape_parts, measured);
-	gate_cost("64 MiB, allocate, of what is zeroed", &measured->zeroed.allocate);
-	gate_cost("whitelist of few", &measured->few_pids[NEIGHBOURS]);
-	gate_cost("whitelist of many", &measured->many_pids[NEIGHBOURS]);
-	gate_cost("import, many in the whitelist", &measured->imports.among_pids);
-	gate_cost("import, many other shares", &measured->imports.among_shares);
+		       floor_names[floor], m->floor[floor].minimum);
+	gate_costs("2 MiB", &m->one[NPUMEM], &shape_one, m);
+	gate_counts("2 MiB", &m->one[NPUMEM]);
+	gate_costs("64 MiB", &m->large[NPUMEM], &shape_large, m);
+	gate_counts("64 MiB", &m->large[NPUMEM]);
+	gate_costs("32 of 2 MiB", &m->parts[NPUMEM], &shape_parts, m);
+	gate_counts("32 of 2 MiB", &m->parts[NPUMEM]);
+	gate_costs("AscendCL, 2 MiB", &m->one[ACL], &shape_one, m);
+	gate_costs("AscendCL, 64 MiB", &m->large[ACL], &shape_large, m);
+	gate_cost("64 MiB, allocate, of what is zeroed", &m->zeroed.allocate);
+	gate_batch(&m->batch[0]);
+	gate_cost("whitelist of few", &m->few_pids[NEIGHBOURS]);
+	gate_cost("whitelist of many", &m->many_pids[NEIGHBOURS]);
+	gate_cost("import, many in the whitelist", &m->imports.among_pids);
+	gate_cost("import, many other shares", &m->imports.among_shares);
+	printf("count\timport, many other shares, how many\t%u\n", m->imports.shares);
+	printf("bytes\tof the kernel, handle and mapping\t%.1f\n", m->handle_bytes[NPUMEM]);
+	printf("bytes\tof the kernel, whitelisted process\t%.2f\n",
+	       m->entry_bytes[NEIGHBOURS]);
 }
 
 static bool sweep_has(const struct sweep *sweep, int way)

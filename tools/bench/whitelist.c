@@ -205,7 +205,9 @@ static unsigned int share_many(int node, unsigned int wanted, pid_t importer)
 	return count;
 }
 
-void imports_run(const int32_t *pids, unsigned int count, struct imports *imports)
+/* Up to @shares, as many as there is memory for. */
+void imports_run(const int32_t *pids, unsigned int count, unsigned int shares,
+		 struct imports *imports)
 {
 	struct cost *cost = shared_memory(sizeof(*cost));
 	struct pair pair;
@@ -225,7 +227,7 @@ void imports_run(const int32_t *pids, unsigned int count, struct imports *import
 	node = open_node();
 	token = new_share(node, new_memory(node, GRANULE));
 	let_in(node, token, &pair.child, 1);
-	imports->shares = share_many(node, count, pair.child);
+	imports->shares = share_many(node, shares, pair.child);
 	imports->among_shares = import_cost(&pair, cost, token);
 	pair_tell(&pair, 0);
 	pair_end(&pair);

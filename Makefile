@@ -44,7 +44,7 @@ sysusers   := $(PREFIX)/lib/sysusers.d
 # Where dkms looks, whatever the prefix.
 dkmsdir    := /usr/src/npumem-$(version)
 
-.PHONY: all lib tools module modules demo demo-programs check check-all fuzz vm bench bench-programs bench-module bench-plot bench-copies packages rpm clean distclean help
+.PHONY: all lib tools module modules demo demo-programs check check-all fuzz vm bench bench-programs bench-module bench-plot bench-profile bench-copies packages rpm clean distclean help
 all: lib tools module
 
 lib:
@@ -135,7 +135,7 @@ demo:
 # 9G the longest whitelist, as the kernel starts no more processes.
 bench-copies: export MEM ?= 6G
 bench: export MEM ?= $(shell awk '$$1 == "MemAvailable:" { print ($$2 > 14 * 2 ^ 20 ? "10G" : "5G") }' /proc/meminfo)
-bench bench-copies: export TIMEOUT ?= 1800
+bench bench-copies bench-profile: export TIMEOUT ?= 1800
 bench-programs:
 	@{ tools/packages install build module vm && $(MAKE) lib tools modules KERNELS='$(KERNEL)' && \
 		$(MAKE) -C tools $(silent) bench; } </dev/null >&2
@@ -163,6 +163,12 @@ bench: bench-module
 	@tools/vm/vm run --icount --devices 32 --params 'capacity=2560M max_zeroed=1280M' -- \
 		build/bench/bench --json build/bench.json --sweeps build/bench \
 		--scaled build/bench/scaling --found build/bench/many
+
+# perf samples by the clock, which counts instructions there.
+STEP ?= query export import create map cycle
+bench-profile: bench-programs
+	@tools/packages install profile >&2
+	@tools/vm/vm run --icount -- tools/bench/profile $(STEP)
 
 # From what "make bench" has measured last.
 bench-plot:
@@ -320,6 +326,9 @@ Try, in a virtual machine; as root these install the Debian packages they need
   make bench        instructions that sharing memory takes by npumem and by all else
                     there is, side by side, beside the targets; build/bench.json
   make bench-plot   tools/bench/costs.svg, of how costs grow, from its numbers
+  make bench-profile STEP=export
+                    in which functions the instructions of a step go: query, export,
+                    import, create, map, cycle
   make bench-copies instructions per copy of device memory, beside memcpy
   make check        static checks and all tests, on each kernel;
                     KERNELS='6.1 arm64-6.1' on these only

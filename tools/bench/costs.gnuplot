@@ -2,9 +2,9 @@
 #
 # How costs grow, from the tables in build/bench: make bench-plot
 
-set terminal svg size 1280,900 font 'sans-serif,13' background '#ffffff'
+set terminal svg size 1280,1350 font 'sans-serif,13' background '#ffffff'
 set datafile missing '-'
-set multiplot layout 2,2
+set multiplot layout 3,2 title 'What sharing memory costs; all axes are logarithmic'
 set logscale xy
 set grid
 set key Left reverse noenhanced samplen 1.5
@@ -25,7 +25,15 @@ set yrange [1e5:2e7]
 plot for [i=1:7] file('size') using 1:i+1 with linespoints linecolor rgb color(i) \
 	linewidth width(i) pointtype 7 pointsize 0.6 title columnheader(i+1)
 
-set title 'Import, map, unmap, free: per handle'
+# The sizes are in MiB, of which a handle has two.
+set title 'The whole cycle, handles of 2 MiB: per handle'
+set xlabel 'handles'
+set xrange [0.7:700]
+plot for [i=1:7] file('parts') using ($1/2):(column(i+1)) with linespoints \
+	linecolor rgb color(i) linewidth width(i) pointtype 7 pointsize 0.6 \
+	title columnheader(i+1)
+
+set title 'Import, reserve, map, unmap, release, free: per handle'
 set xlabel 'handles'
 set key inside bottom left
 set xrange [0.8:13000]
@@ -34,7 +42,7 @@ plot for [i in '1 5'] file('handles') using 1:int(i)+1 with linespoints \
 	linecolor rgb color(int(i)) linewidth width(int(i)) pointtype 7 pointsize 0.6 \
 	title columnheader(int(i)+1)
 
-set title 'Map, touch, unmap 2 MiB in each process: per cycle'
+set title 'Reserve, map, touch, unmap, release 2 MiB in each process: per cycle'
 set xlabel 'processes'
 set key outside right top
 set xrange [0.9:70]

@@ -160,9 +160,13 @@ bench: bench-module
 		--cpus 4 --mem 2G -- build/bench/bench --locks
 	@tools/vm/vm run --icount --mem 2G --module 'build/modules/$(KERNEL)-page/npumem.ko' \
 		--params 'capacity=768M max_zeroed=0' -- build/bench/bench --many build/bench/many
+	@tools/vm/vm run --icount --mem 3G --carveout 1088M --no-module -- sh -c 'tools/npumemctl load --module "build/modules/$(KERNEL)/npumem.ko" \
+			devices=2 capacity=1088M "carveout=,$$NPUMEM_CARVEOUT" && \
+			build/bench/bench --gigabyte build/bench/gigabyte'
 	@tools/vm/vm run --icount --devices 32 --params 'capacity=2560M max_zeroed=1280M' -- \
 		build/bench/bench --json build/bench.json --sweeps build/bench \
-		--scaled build/bench/scaling --found build/bench/many
+		--scaled build/bench/scaling --found build/bench/many \
+		--carved build/bench/gigabyte
 
 # perf samples by the clock, which counts instructions there.
 STEP ?= query export import create map cycle

@@ -16,6 +16,7 @@ static void usage(FILE *out)
 		"       bench --gate\n"
 		"       bench [--scaling FILE] [--locks]\n"
 		"       bench --many FILE\n"
+		"       bench --gigabyte FILE\n"
 		"       bench --loop STEP SECONDS\n"
 		"\n"
 		"Counts the instructions that npumem takes to share memory between processes,\n"
@@ -27,6 +28,7 @@ static void usage(FILE *out)
 		"  --sweeps FOLDER measure how costs grow, too, and write a table of each there\n"
 		"  --scaled FILE   take into the table what --scaling wrote\n"
 		"  --found FILE    take into the table what --many wrote\n"
+		"  --carved FILE   take into the table what --gigabyte wrote\n"
 		"\n"
 		"  --gate          only our own costs and counts, to be compared with others\n"
 		"  --scaling FILE  only how far many processes get on several processors, by the\n"
@@ -35,6 +37,7 @@ static void usage(FILE *out)
 		"                  processors or more, and --cpu max,-hypervisor\n"
 		"  --many FILE     only what it costs to find one of up to 100,000 shares, handles and\n"
 		"                  mappings: with a module whose granule is a page\n"
+		"  --gigabyte FILE only what it costs to map 1 GiB: device 1 is to have a carve-out\n"
 		"  --loop STEP     only one step, until the clock has gone on so many seconds: query,\n"
 		"                  export (and unexport), import (and free), create (and free), map\n"
 		"                  (and unmap), cycle (create, map, unmap, free); of 2 MiB. Prints\n"
@@ -255,7 +258,7 @@ static void table(struct measured *m, const char *json, const char *sweeps)
 
 int main(int argc, char **argv)
 {
-	enum { JSON = 1, SWEEP, SCALED, FOUND, GATE, SCALING, LOCKS, MANY, LOOP };
+	enum { JSON = 1, SWEEP, SCALED, FOUND, GATE, SCALING, LOCKS, MANY, LOOP, GIGABYTE, CARVED };
 	static const struct option options[] = {
 		{ "json", required_argument, NULL, JSON },
 		{ "sweeps", required_argument, NULL, SWEEP },
@@ -266,12 +269,14 @@ int main(int argc, char **argv)
 		{ "locks", no_argument, NULL, LOCKS },
 		{ "many", required_argument, NULL, MANY },
 		{ "loop", required_argument, NULL, LOOP },
+		{ "gigabyte", required_argument, NULL, GIGABYTE },
+		{ "carved", required_argument, NULL, CARVED },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static struct measured measured;
 	const char *json = NULL, *sweeps = NULL, *scaling = NULL, *many = NULL;
-	const char *loop = NULL;
+	const char *loop = NULL, *gigabyte = NULL;
 	bool only_gate = false, locks = false;
 	long long delay;
 	int option;
@@ -307,6 +312,13 @@ int main(int argc, char **argv)
 		case LOOP:
 			loop = optarg;
 			break;
+		case GIGABYTE:
+			gigabyte = optarg;
+			break;
+		case CARVED:
+			gigabyte_read(&measured.gigabyte, optarg);
+			measured.has_gigabyte = true;
+			break;
 		case 'h':
 			usage(stdout);
 			return 0;
@@ -330,7 +342,11 @@ int main(int argc, char **argv)
 		many_run(&measured.many);
 		many_write(&measured.many, many);
 	}
-	if (scaling || locks || many)
+	if (gigabyte) {
+		gigabyte_run(&measured.gigabyte);
+		gigabyte_write(&measured.gigabyte, gigabyte);
+	}
+	if (scaling || locks || many || gigabyte)
 		return 0;
 	delay = zeroing_hold();
 	if (loop)

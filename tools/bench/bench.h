@@ -269,6 +269,20 @@ struct batch {
 
 void batch_run(unsigned int count, struct batch *batch);
 
+/* ---- gigabyte.c: one page-table entry for 1 GiB ---- */
+
+/* Numbers of devices. */
+enum { RAM, CARVEOUT };
+
+struct gigabyte {
+	struct cost map[CARVEOUT + 1], unmap[CARVEOUT + 1];
+	uint64_t entries[CARVEOUT + 1];		/* that each mapping had */
+};
+
+void gigabyte_run(struct gigabyte *gigabyte);
+void gigabyte_write(const struct gigabyte *gigabyte, const char *path);
+void gigabyte_read(struct gigabyte *gigabyte, const char *path);
+
 /* ---- many.c: one of many ---- */
 
 #define MANY_POINTS	6

@@ -65,6 +65,8 @@ struct measured {
 	struct death death[WAYS];
 	bool scaled;			/* whether there is @scaling */
 	struct scaling scaling;
+	bool has_gigabyte;
+	struct gigabyte gigabyte;
 	bool found;			/* whether there is @many */
 	struct lookups many;
 	struct sweep sweeps[SWEEPS];

@@ -214,18 +214,15 @@ static double slope(const struct sweep *sweep, int way)
 static struct row among_shares(const struct measured *m)
 {
 	const struct cost *import = m->many.cost[IMPORT_SHARE];
-	static char metric[64];
 	struct row row;
 
 	if (m->found) {
-		row = alone("7", text(metric, sizeof(metric), "import, %u shares",
-				      m->many.count[TABLE_MANY]), "instructions",
-			    import[TABLE_MANY].median, 1.2 * import[0].median);
+		row = alone("7", text("import, %u shares", m->many.count[TABLE_MANY]),
+			    "instructions", import[TABLE_MANY].median, 1.2 * import[0].median);
 		row.floor = import[0].median;
 		return row;
 	}
-	row = alone("7", text(metric, sizeof(metric), "import, %u other shares",
-			      m->imports.shares), "instructions",
+	row = alone("7", text("import, %u other shares", m->imports.shares), "instructions",
 		    m->imports.among_shares.median, 1.2 * m->imports.alone.median);
 	row.floor = m->imports.alone.median;
 	if (m->imports.shares < TABLE_PIDS)
@@ -507,6 +504,26 @@ static struct row *end_rows(const struct measured *m, struct row *row)
 	return row;
 }
 
+static struct row *gigabyte_rows(const struct measured *m, struct row *row)
+{
+	const struct gigabyte *g = &m->gigabyte;
+
+	if (!m->has_gigabyte)
+		return row;
+	*row = alone("B", "map 1 GiB of a carve-out", "instructions", g->map[CARVEOUT].median, NONE);
+	row->best_other = g->map[RAM].median;
+	row++->best_other_name = "ours of RAM";
+	*row = alone("B", "unmap 1 GiB of a carve-out", "instructions", g->unmap[CARVEOUT].median,
+		     NONE);
+	row->best_other = g->unmap[RAM].median;
+	row++->best_other_name = "ours of RAM";
+	*row = alone("B", "page-table entries of 1 GiB of a carve-out", "entries",
+		     g->entries[CARVEOUT], NONE);
+	row->best_other = g->entries[RAM];
+	row++->best_other_name = "ours of RAM";
+	return row;
+}
+
 /* Counts of what is in the whole cycle, which no target is set for. */
 static struct row *event_rows(const struct measured *m, struct row *row)
 {
@@ -539,6 +556,7 @@ unsigned int rows_make(const struct measured *m, struct row *rows)
 	row = crowd_rows(m, row);
 	*row++ = death_row(m);
 	row = batch_rows(m, row);
+	row = gigabyte_rows(m, row);
 	row = event_rows(m, row);
 	if (row > rows + MAX_ROWS)
 		die("more than %u rows", MAX_ROWS);

@@ -23,7 +23,7 @@ static const unsigned int running[CROWDS] = { 1, CROWD };
  * Of each process in a turn: so many that to begin, when they all wake up, counts little
  * for either way.
  */
-static const unsigned int cycles[CROWDS] = { 3200, 200 };
+static const unsigned int cycles[CROWDS] = { 2400, 150 };
 
 /* Time of a cycle, of each way, alone and with many, in each turn. */
 static double times[BOTH][CROWDS][TURNS];

@@ -31,9 +31,9 @@ enum { BY_SIZE, CREATE_BY_SIZE, BY_PARTS, BY_HANDLES, BY_PROCESSES, BY_PIDS, SWE
 #define TABLE_PIDS	10000
 #define FEW_PIDS	16
 #define GATE_PIDS	1000
-/* So few shares and handles that a machine of 1 GiB has room for all of them. */
-#define GATE_SHARES	200
-#define GATE_HANDLES	200
+/* So few shares and handles that a device of a machine of 1 GiB has room for them. */
+#define GATE_SHARES	100
+#define GATE_HANDLES	100
 /* How far pids are apart where they are, for a table by pids has a place for each. */
 #define PIDS_APART	67
 /* How many mappings are made at once. */

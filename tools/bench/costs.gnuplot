@@ -33,7 +33,8 @@ plot for [i=1:7] file('parts') using ($1/2):(column(i+1)) with linespoints \
 	linecolor rgb color(i) linewidth width(i) pointtype 7 pointsize 0.6 \
 	title columnheader(i+1)
 
-set title 'Import, reserve, map, unmap, release, free: per handle'
+# Import, reserve, map, unmap, release and free.
+set title 'Import to free, in the importer: per handle'
 set xlabel 'handles'
 set key inside bottom left
 set xrange [0.8:13000]
@@ -42,7 +43,8 @@ plot for [i in '1 5'] file('handles') using 1:int(i)+1 with linespoints \
 	linecolor rgb color(int(i)) linewidth width(int(i)) pointtype 7 pointsize 0.6 \
 	title columnheader(int(i)+1)
 
-set title 'Reserve, map, touch, unmap, release 2 MiB in each process: per cycle'
+# Reserve, map, touch, unmap and release.
+set title 'Cycle of 2 MiB in each process: per cycle'
 set xlabel 'processes'
 set key outside right top
 set xrange [0.9:70]

@@ -9,8 +9,8 @@
 
 #include "bench.h"
 
-/* Instructions in a row, and the most in the pause that follows. */
-#define STRETCH		1000000
+/* Instructions in a row, as many as from one sample to the next, and the most in the pause. */
+#define STRETCH		100000
 #define PAUSE		100000
 
 /* What is there before the loop begins. */

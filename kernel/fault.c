@@ -299,7 +299,8 @@ static unsigned long npumem_fault_pud_pfn(const struct vm_fault *vmf,
  * A fault that was told to fall back some time ago may put a table here at any time,
  * which nothing of ours keeps it from, and the kernel warns if it finds one where it
  * is to insert a writable entry. So it inserts a read-only one, for which it does not
- * care, and we make that one writable. If it is a table, the next fault falls back.
+ * care, and we make that one writable, unless the VMA is not, as the kernel would. If
+ * it is a table, the next fault falls back.
  */
 static void npumem_insert_pud(struct npumem_client *client, struct vm_fault *vmf,
 			      const struct npumem_span *span, unsigned long pfn)
@@ -312,12 +313,28 @@ static void npumem_insert_pud(struct npumem_client *client, struct vm_fault *vmf
 	lock = pud_lock(mm, vmf->pud);
 	pud = *vmf->pud;
 	if (pud_trans_huge(pud) && pud_pfn(pud) == pfn) {
-		if (npumem_span_cpu_writes(span) && !pud_write(pud))
+		if (npumem_span_cpu_writes(span) && !pud_write(pud) &&
+		    vmf->vma->vm_flags & VM_WRITE)
 			set_pud_at(mm, vmf->address & PUD_MASK, vmf->pud,
 				   pud_mkwrite(pud_mkdirty(pud_mkyoung(pud))));
 		atomic_long_inc(&client->pud_entries);
 	}
 	spin_unlock(lock);
+}
+
+/*
+ * Told to fall back, the kernel splits an entry of 1 GiB that a store must not use, and
+ * one may have come back since we looked. So that UNMAP waits until it is through with
+ * that, it is to have mmap_lock, not only the VMA's lock. Nothing of the VMA may be
+ * touched after this.
+ */
+static vm_fault_t npumem_fall_back(struct vm_fault *vmf)
+{
+	if (!(vmf->flags & FAULT_FLAG_WRITE) ||
+	    !(vmf->flags & FAULT_FLAG_VMA_LOCK))
+		return VM_FAULT_FALLBACK;
+	vma_end_read(vmf->vma);
+	return VM_FAULT_RETRY;
 }
 
 static vm_fault_t npumem_fault_pud(struct vm_fault *vmf)
@@ -342,7 +359,7 @@ static vm_fault_t npumem_fault_pud(struct vm_fault *vmf)
 	}
 	up_read(&client->map_lock);
 	if (ret == VM_FAULT_FALLBACK)
-		return ret;
+		return npumem_fall_back(vmf);
 	atomic_long_inc(&client->faults);
 	/*
 	 * An entry of when all of the GiB had the same rights. Told to fall back, the

@@ -278,6 +278,34 @@ TEST_F_TIMEOUT(carveout, rights_of_the_gigabyte, 120)
 	ASSERT_EQ(0, munmap(to_ptr(address), GIB));
 }
 
+/* What mprotect() takes is not there again in entries that are made anew. */
+TEST_F_TIMEOUT(carveout, gigabyte_keeps_the_protection_of_its_reservation, 120)
+{
+	__u64 handle, got, address;
+	struct npumem_stats stats;
+
+	ASSERT_EQ(0, npumem_alloc_flags(self->fd, 1, GIB, NPUMEM_ALLOC_1G,
+					&handle, &got));
+	address = map_aligned(self->fd, handle, GIB, GIB);
+	ASSERT_NE(0, address);
+	ASSERT_EQ(0, mprotect(to_ptr(address), GIB, PROT_READ));
+	ASSERT_EQ(0, npumem_unmap(self->fd, address));
+	ASSERT_EQ(0, npumem_map(self->fd, address, GIB, handle));
+	EXPECT_EQ(0, load_signal(address + 3 * G));
+	EXPECT_EQ(SIGSEGV, store_signal(address + 3 * G));
+	ASSERT_EQ(0, npumem_set_access(self->fd, address, GIB, 1,
+				       NPUMEM_ACCESS_READ));
+	ASSERT_EQ(0, npumem_set_access(self->fd, address, GIB, 1,
+				       NPUMEM_ACCESS_READWRITE));
+	EXPECT_EQ(0, load_signal(address + 3 * G));
+	EXPECT_EQ(SIGSEGV, store_signal(address + 3 * G));
+	ASSERT_EQ(0, mprotect(to_ptr(address), GIB, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, store_signal(address + 3 * G));
+	ASSERT_EQ(0, npumem_stats(self->fd, &stats));
+	EXPECT_EQ(0, stats.pmd_entries * self->gigantic);
+	ASSERT_EQ(0, munmap(to_ptr(address), GIB));
+}
+
 TEST_F_TIMEOUT(carveout, gigabyte_needs_a_gigabyte_in_one_piece, 120)
 {
 	const unsigned int pieces = self->rest / G;

@@ -219,9 +219,11 @@ int npumem_ioctl_unmap_batch(struct npumem_call *call)
 	up_write(&client->map_lock);
 	if (!ret) {
 		npumem_batch_zap(client, &dying);
-		npumem_mappings_finish(client, &dying);
+		npumem_mappings_erase(client, &dying);
 	}
 	mmap_write_unlock(client->mm);
+	if (!ret)
+		npumem_mappings_free(&dying);
 out:
 	kvfree(addresses);
 	return ret;

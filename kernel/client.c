@@ -90,7 +90,7 @@ void npumem_clients_exit(void)
 static void npumem_client_reclaim(struct npumem_client *client)
 {
 	trace_npumem_reclaim(client);
-	npumem_mappings_drop(client, 0, ULONG_MAX, -1);
+	npumem_mappings_drop(client, 0, ULONG_MAX);
 	npumem_handles_drop_all(client, -1);
 	npumem_peers_drop(client, -1);
 }
@@ -268,13 +268,15 @@ int npumem_ioctl_stats(struct npumem_call *call)
 int npumem_ioctl_reset(struct npumem_call *call)
 {
 	struct npumem_reset *arg = call->arg;
+	LIST_HEAD(dying);
 
 	if (arg->device >= npumem_device_count())
 		return -ENXIO;
 	if (mmap_write_lock_killable(call->client->mm))
 		return -EINTR;
-	npumem_mappings_drop(call->client, 0, ULONG_MAX, arg->device);
+	npumem_mappings_take(call->client, 0, ULONG_MAX, arg->device, &dying);
 	mmap_write_unlock(call->client->mm);
+	npumem_mappings_free(&dying);
 	npumem_handles_drop_all(call->client, arg->device);
 	npumem_peers_drop(call->client, arg->device);
 	return 0;

@@ -752,10 +752,14 @@ void npumem_mapping_withdraw_locked(struct npumem_client *client,
 				    struct npumem_mapping *mapping);
 struct npumem_mapping *npumem_mapping_at_locked(struct npumem_client *client,
 						u64 first);
-void npumem_mappings_finish(struct npumem_client *client,
-			    struct list_head *dying);
+void npumem_mappings_erase(struct npumem_client *client,
+			   struct list_head *dying);
+void npumem_mappings_free(struct list_head *dying);
+void npumem_mappings_take(struct npumem_client *client, unsigned long first,
+			  unsigned long last, int device,
+			  struct list_head *dying);
 void npumem_mappings_drop(struct npumem_client *client, unsigned long first,
-			  unsigned long last, int device);
+			  unsigned long last);
 void npumem_client_zap(struct npumem_client *client, unsigned long first,
 		       unsigned long last);
 

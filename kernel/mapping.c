@@ -155,17 +155,16 @@ static void npumem_mapping_erase_locked(struct npumem_client *client,
 }
 
 /**
- * npumem_mappings_finish() - the last step of taking mappings down
+ * npumem_mappings_erase() - take mappings that are zapped out of the tree
  * @client: the client, map_lock not held
- * @dying: the mappings, by their nodes; zapped
+ * @dying: the mappings, by their nodes; npumem_mappings_free() is next
  *
- * Context: process context, sleeps; as for npumem_mappings_drop(). May free
- * memory.
+ * Context: process context, sleeps; as for npumem_mappings_take().
  */
-void npumem_mappings_finish(struct npumem_client *client,
-			    struct list_head *dying)
+void npumem_mappings_erase(struct npumem_client *client,
+			   struct list_head *dying)
 {
-	struct npumem_mapping *mapping, *next;
+	struct npumem_mapping *mapping;
 
 	down_write(&client->map_lock);
 	list_for_each_entry(mapping, dying, node) {
@@ -173,6 +172,18 @@ void npumem_mappings_finish(struct npumem_client *client,
 		cond_resched();
 	}
 	up_write(&client->map_lock);
+}
+
+/**
+ * npumem_mappings_free() - let mappings go that are in no tree any more
+ * @dying: the mappings, by their nodes
+ *
+ * Context: process context, may sleep, best without mmap_lock: memory may be
+ * freed, any amount of it.
+ */
+void npumem_mappings_free(struct list_head *dying)
+{
+	struct npumem_mapping *mapping, *next;
 
 	list_for_each_entry_safe(mapping, next, dying, node) {
 		trace_npumem_unmap(mapping);
@@ -182,20 +193,21 @@ void npumem_mappings_finish(struct npumem_client *client,
 }
 
 /**
- * npumem_mappings_drop() - unmap all that a range has
+ * npumem_mappings_take() - unmap all that a range has, but free nothing
  * @client: the client, map_lock not held
  * @first: first address
  * @last: last address; no mapping crosses the range's ends
  * @device: mappings of this device only, or -1 for all
+ * @dying: filled with the mappings, for npumem_mappings_free()
  *
  * Context: process context, sleeps; mmap_lock held for writing, or the VMAs of
- * the range are gone, or nobody runs in the mm any more. May free memory.
+ * the range are gone, or nobody runs in the mm any more.
  */
-void npumem_mappings_drop(struct npumem_client *client, unsigned long first,
-			  unsigned long last, int device)
+void npumem_mappings_take(struct npumem_client *client, unsigned long first,
+			  unsigned long last, int device,
+			  struct list_head *dying)
 {
 	struct npumem_span *span;
-	LIST_HEAD(dying);
 
 	down_write(&client->map_lock);
 	for (span = npumem_span_first(client, first, last); span;
@@ -206,15 +218,32 @@ void npumem_mappings_drop(struct npumem_client *client, unsigned long first,
 		    (device >= 0 && mapping->device != device))
 			continue;
 		mapping->dying = true;
-		list_add_tail(&mapping->node, &dying);
+		list_add_tail(&mapping->node, dying);
 		cond_resched();
 	}
 	up_write(&client->map_lock);
 
-	if (list_empty(&dying))
+	if (list_empty(dying))
 		return;
 	npumem_client_zap(client, first, last);
-	npumem_mappings_finish(client, &dying);
+	npumem_mappings_erase(client, dying);
+}
+
+/**
+ * npumem_mappings_drop() - unmap all that a range has
+ * @client: the client, map_lock not held
+ * @first: first address
+ * @last: last address; no mapping crosses the range's ends
+ *
+ * Context: as for npumem_mappings_take(). May free memory.
+ */
+void npumem_mappings_drop(struct npumem_client *client, unsigned long first,
+			  unsigned long last)
+{
+	LIST_HEAD(dying);
+
+	npumem_mappings_take(client, first, last, -1, &dying);
+	npumem_mappings_free(&dying);
 }
 
 /**
@@ -418,10 +447,11 @@ int npumem_ioctl_unmap(struct npumem_call *call)
 	if (mapping) {
 		npumem_client_zap(client, npumem_mapping_first(mapping),
 				  npumem_mapping_last(mapping));
-		npumem_mappings_finish(client, &dying);
+		npumem_mappings_erase(client, &dying);
 	}
 	mmap_write_unlock(client->mm);
-	return list_empty(&dying) ? -ENOENT : 0;
+	npumem_mappings_free(&dying);
+	return mapping ? 0 : -ENOENT;
 }
 
 int npumem_ioctl_range(struct npumem_call *call)

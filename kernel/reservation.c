@@ -79,7 +79,7 @@ static void npumem_vm_close(struct vm_area_struct *vma)
 	up_write(&client->map_lock);
 
 	if (mapped)
-		npumem_mappings_drop(client, first, last, -1);
+		npumem_mappings_drop(client, first, last);
 	else
 		kfree(reservation);
 }

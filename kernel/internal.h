@@ -274,7 +274,7 @@ void npumem_ram_put(struct page *chunk);
 
 int npumem_zeroed_init(void);
 void npumem_zeroed_exit(void);
-unsigned long npumem_zeroed_take(int nid, unsigned long *chunks,
+unsigned long npumem_zeroed_take(int nid, bool bound, unsigned long *chunks,
 				 unsigned long nr);
 void npumem_zeroed_free(const unsigned long *chunks, unsigned long nr);
 u64 npumem_zeroed_bytes(void);

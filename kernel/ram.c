@@ -97,6 +97,7 @@ static int npumem_ram_alloc(const struct npumem_device *device, int nid,
 			    unsigned long *chunks, unsigned long nr_chunks,
 			    unsigned long run)
 {
+	const bool bound = device->id == NPUMEM_HOST;
 	gfp_t gfp = NPUMEM_RAM_GFP;
 	struct page *chunk;
 	unsigned long i;
@@ -104,9 +105,9 @@ static int npumem_ram_alloc(const struct npumem_device *device, int nid,
 
 	if (nid != NUMA_NO_NODE)
 		gfp |= __GFP_THISNODE;
-	if (device->id == NPUMEM_HOST)
+	if (bound)
 		gfp |= __GFP_HARDWALL;
-	i = npumem_zeroed_take(nid, chunks, nr_chunks);
+	i = npumem_zeroed_take(nid, bound, chunks, nr_chunks);
 	for (; i < nr_chunks; i++) {
 		ret = -EINTR;
 		if (fatal_signal_pending(current))

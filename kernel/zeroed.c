@@ -278,6 +278,7 @@ static unsigned long npumem_zeroed_use(enum npumem_zeroed_state state,
 /**
  * npumem_zeroed_take() - get zeroed chunks that are kept
  * @nid: the node they must come from, or NUMA_NO_NODE
+ * @bound: the caller's cpuset says which nodes may be used
  * @chunks: filled with the chunks' first page frames
  * @nr: how many at most
  *
@@ -288,7 +289,7 @@ static unsigned long npumem_zeroed_use(enum npumem_zeroed_state state,
  * Context: process context, sleeps. Ends early on a fatal signal.
  * Return: how many chunks are the caller's now.
  */
-unsigned long npumem_zeroed_take(int nid, unsigned long *chunks,
+unsigned long npumem_zeroed_take(int nid, bool bound, unsigned long *chunks,
 				 unsigned long nr)
 {
 	unsigned long most = NPUMEM_ZEROED_BATCH, got = 0, n;
@@ -298,10 +299,12 @@ unsigned long npumem_zeroed_take(int nid, unsigned long *chunks,
 
 	if (!atomic_long_read(&npumem_zeroed_nr))
 		return 0;
-	if (nid == NUMA_NO_NODE)
+	if (nid == NUMA_NO_NODE) {
 		nid = numa_mem_id();
+		bound = true;
+	}
 	in_root = npumem_in_root_memcg();
-	if (!node_isset(nid, cpuset_current_mems_allowed) ||
+	if ((bound && !node_isset(nid, cpuset_current_mems_allowed)) ||
 	    (!in_root && !npumem_can_charge_page()))
 		return 0;
 	/* A charge may wait, and what has been popped nobody else can have. */

@@ -374,7 +374,14 @@ TEST_F_TIMEOUT(zeroed, pinned_page_stays_with_who_pinned_it, 180)
 	vec.iov_len = sizeof(buffer);
 	memcpy(buffer, vec.iov_base, sizeof(buffer));
 	n = vmsplice(fds[1], &vec, 1, SPLICE_F_NONBLOCK);
-	printf("# %s\n", n < 0 ? "nobody can pin these pages here" : "a page is pinned");
+	/* Before 6.12 huge entries cannot be kept from that: it is what this is about. */
+	if (!kernel_at_least(6, 12) && huge_entries_fit() &&
+	    npumem_parameter("pmd_entries")) {
+		ASSERT_LT(0, n);
+	} else {
+		ASSERT_EQ(-1, n);
+		EXPECT_EQ(EFAULT, errno);
+	}
 	ASSERT_EQ(0, npumem_unmap(self->watch.fd, address));
 	ASSERT_EQ(0, npumem_release(self->watch.fd, address));
 	ASSERT_EQ(0, npumem_free(self->watch.fd, handle));
@@ -550,9 +557,16 @@ TEST_F_TIMEOUT(zeroed, keeps_to_the_node_and_the_cpuset, 180)
 struct shared {
 	int fd;
 	unsigned int stream;
+	__u64 taken;	/* before */
 	bool stop;
 	const char *wrong;
 };
+
+/* Has anybody got what the thread had zeroed? */
+static bool met(const struct shared *s)
+{
+	return zeroed_count("taken") > s->taken;
+}
 
 /* What anybody gets is zero, whoever had it before. */
 static void *churn(void *argument)
@@ -562,7 +576,8 @@ static void *churn(void *argument)
 	struct dice dice;
 
 	dice_init(&dice, s->stream);
-	for (i = 0; i < rounds && !s->wrong; i++) {
+	/* The thread may get no processor for long. */
+	for (i = 0; !s->wrong && (i < rounds || (i < 20 * rounds && !met(s))); i++) {
 		__u64 length = (1 + dice_below(&dice, 6)) * G, handle, address, at;
 
 		if (npumem_new_mapping(s->fd, 0, length, &handle, &address)) {
@@ -619,6 +634,7 @@ TEST_F_TIMEOUT(zeroed, what_is_handed_out_is_zero_and_nobody_elses, 600)
 	for (i = 0; i < 4; i++) {
 		all[i].fd = self->watch.fd;
 		all[i].stream = i;
+		all[i].taken = taken;
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, i ? churn : disturb, &all[i]));
 	}
 	for (i = 1; i < 4; i++) {
@@ -633,7 +649,8 @@ TEST_F_TIMEOUT(zeroed, what_is_handed_out_is_zero_and_nobody_elses, 600)
 	taken = zeroed_count("taken") - taken;
 	reused = zeroed_count("reused") - reused;
 	printf("# %llu filled, %llu taken, %llu reused\n", filled, taken, reused);
-	EXPECT_LT(0, taken + reused);
+	EXPECT_LT(0, filled);
+	EXPECT_LT(0, taken);
 }
 
 TEST_HARNESS_MAIN

@@ -148,7 +148,7 @@ bench-module: bench-programs
 	@echo '  MODULE	$(KERNEL) with a granule of a page' >&2
 	$(Q)+{ kdir=$$(tools/vm/kernel dir $(KERNEL)) && \
 		$(call build_module,$(KERNEL)-page,tools/vm/kernel make $(KERNEL),$$kdir) \
-			KCFLAGS=-DNPUMEM_CHUNK_SHIFT=PAGE_SHIFT; } </dev/null >&2
+			NPUMEM_CHUNK_SHIFT=PAGE_SHIFT; } </dev/null >&2
 
 # What several processors do at once is told by the clock on the wall, in a machine of
 # its own, and who waits for which lock in another that is no guest for all it knows;

@@ -55,12 +55,9 @@ struct vm_fault;
 /*
  * Physical memory comes in chunks of one granule, each physically contiguous
  * and one compound page: what a page-table entry of the granule's size needs,
- * and what get_user_pages_fast() before 6.12 relies on. Only "make bench" builds
- * this with another one, of a page: it counts what 100,000 memories cost.
+ * and what get_user_pages_fast() before 6.12 relies on. Kbuild says how large
+ * one is, by NPUMEM_CHUNK_SHIFT.
  */
-#ifndef NPUMEM_CHUNK_SHIFT
-#define NPUMEM_CHUNK_SHIFT	21
-#endif
 #define NPUMEM_CHUNK_SIZE	BIT(NPUMEM_CHUNK_SHIFT)
 #define NPUMEM_CHUNK_MASK	(~(NPUMEM_CHUNK_SIZE - 1))
 #define NPUMEM_CHUNK_ORDER	(NPUMEM_CHUNK_SHIFT - PAGE_SHIFT)

@@ -47,6 +47,7 @@ struct device;
 struct file;
 struct npumem_card;
 struct npumem_handle;
+struct npumem_pid_table;
 struct platform_device;
 struct seq_file;
 struct vm_area_struct;
@@ -431,10 +432,9 @@ void npumem_memory_put(struct npumem_memory *memory);
  * @plain: exported as it is. Changed under the memory's share_lock, as @key
  * @key: exported as a key
  * @lock: serialises changes of @whitelist and @nr_pids
- * @whitelist: blocks of struct pid of each process let in, with a reference, by
- *             its number in the initial namespace. A number that comes back
- *             belongs to another struct pid, so an entry never outlives its
- *             process. Read under RCU
+ * @whitelist: the struct pid of each process let in, with a reference, or NULL
+ *             without any. A number that comes back belongs to another struct
+ *             pid, so an entry never outlives its process. Read under RCU
  * @nr_pids: entries of @whitelist
  * @wait: imports that wait to be let in
  * @rcu: frees it after those who found it in the table have looked
@@ -451,7 +451,7 @@ struct npumem_share {
 	bool plain;
 	bool key;
 	struct mutex lock;	/* changes of whitelist and nr_pids */
-	struct xarray whitelist;
+	struct npumem_pid_table __rcu *whitelist;
 	u32 nr_pids;
 	wait_queue_head_t wait;
 	struct rcu_head rcu;
@@ -468,7 +468,6 @@ void npumem_share_end(struct npumem_share *share);
  * whitelist.c
  */
 
-void npumem_whitelist_init(struct npumem_share *share);
 void npumem_whitelist_destroy(struct npumem_share *share);
 void npumem_whitelist_prune(struct npumem_share *share);
 bool npumem_whitelist_has(struct npumem_share *share, struct pid *tgid);

@@ -238,7 +238,6 @@ static struct npumem_share *npumem_share_create(struct npumem_client *client,
 	share->exporter = get_pid(client->tgid);
 	share->anyone = anyone;
 	mutex_init(&share->lock);
-	npumem_whitelist_init(share);
 	init_waitqueue_head(&share->wait);
 	return share;
 }

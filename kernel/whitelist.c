@@ -2,16 +2,20 @@
 /*
  * Whitelists: the processes that may import a share. Entries are processes
  * (struct pid), not numbers: one that has exited never matches again, and the
- * next owner of its number takes its slot.
+ * next owner of its number is another one, who finds no entry of his.
  *
- * Lists are long and their numbers close together, so what is looked up is looked
- * up for many: slots are in blocks, and the kernel's tree of numbers is gone
- * through node by node.
+ * They are looked up by their addresses, in a hash table with open addressing.
+ * Numbers would be no help: those of processes with many threads each are far
+ * from each other. Nor can anybody choose addresses so that they collide.
  */
+#include <linux/hash.h>
+#include <linux/kernel.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/radix-tree.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -19,21 +23,22 @@
 #include "internal.h"
 #include "trace.h"
 
-#define NPUMEM_BLOCK_SHIFT	6
-#define NPUMEM_BLOCK_SLOTS	BIT(NPUMEM_BLOCK_SHIFT)
-
 /**
- * struct npumem_block - the slots of as many numbers that follow each other
- * @pids: processes, each with a reference; pending ones are marked. Changed
- *        under the share's lock, and compared under RCU
- * @rcu: frees it when no slot is taken. Who still compares has a process in hand,
- *       and no word of this is the address of one
+ * struct npumem_pid_table - processes by their addresses
+ * @rcu: frees it after those who found it have looked
+ * @size: elements of @slots
+ * @room: how many that are NULL may be taken yet: a quarter stays, so that each
+ *        search comes to an end
+ * @slots: processes, each with a reference, in the first place from its hash on
+ *         that was not taken; pending ones are marked. A slot never becomes NULL
+ *         again: the search for others goes on past it. Changed under the share's
+ *         lock, and compared under RCU
  */
-struct npumem_block {
-	union {
-		struct pid *pids[NPUMEM_BLOCK_SLOTS];
-		struct rcu_head rcu;
-	};
+struct npumem_pid_table {
+	struct rcu_head rcu;
+	u32 size;
+	u32 room;
+	struct pid *slots[];
 };
 
 /*
@@ -41,6 +46,12 @@ struct npumem_block {
  * makes the pointer that of no process.
  */
 #define NPUMEM_PENDING		1UL
+
+/* Who was in this slot was removed. */
+#define NPUMEM_REMOVED		((struct pid *)NPUMEM_PENDING)
+
+/* So many slots are gone through without a break. */
+#define NPUMEM_SLOTS_BATCH	1024
 
 static struct pid *npumem_pid_mark(struct pid *pid)
 {
@@ -57,25 +68,75 @@ static bool npumem_pid_pending(struct pid *pid)
 	return (unsigned long)pid & NPUMEM_PENDING;
 }
 
-void npumem_whitelist_init(struct npumem_share *share)
+/*
+ * How many slots a table of @need processes has: a quarter stays empty, and an
+ * eighth is for others to come in place of some that have exited, before there has
+ * to be another table. With its header it has a power of two of bytes, which is
+ * what it takes anyway.
+ */
+static u32 npumem_pid_table_size(u32 need)
 {
-	xa_init_flags(&share->whitelist, XA_FLAGS_ACCOUNT);
+	const size_t header = sizeof(struct npumem_pid_table);
+	size_t slots = DIV_ROUND_UP(4 * ((size_t)need + need / 8), 3);
+
+	return (roundup_pow_of_two(header + slots * sizeof(struct pid *)) -
+		header) / sizeof(struct pid *);
 }
 
+/* The slot of a process, or, if it has none, the one that it could have. */
+static u32 npumem_pid_table_find(const struct npumem_pid_table *table,
+				 struct pid *pid)
+{
+	u32 slot = reciprocal_scale(hash_ptr(pid, 32), table->size);
+	struct pid *entry;
+
+	while ((entry = READ_ONCE(table->slots[slot]))) {
+		if (npumem_pid_unmark(entry) == pid)
+			break;
+		if (++slot == table->size)
+			slot = 0;
+	}
+	return slot;
+}
+
+static struct npumem_pid_table *
+npumem_whitelist_locked(const struct npumem_share *share)
+{
+	return rcu_dereference_protected(share->whitelist,
+					 lockdep_is_held(&share->lock));
+}
+
+/* The references to processes go from one table to the other by themselves. */
+static void npumem_whitelist_replace_locked(struct npumem_share *share,
+					    struct npumem_pid_table *table)
+{
+	struct npumem_pid_table *old = npumem_whitelist_locked(share);
+
+	rcu_assign_pointer(share->whitelist, table);
+	if (old)
+		kvfree_rcu(old, rcu);
+}
+
+/**
+ * npumem_whitelist_destroy() - the share that nobody has any more lets go of all
+ * @share: the share
+ *
+ * Context: process context, may sleep.
+ */
 void npumem_whitelist_destroy(struct npumem_share *share)
 {
-	struct npumem_block *block;
-	unsigned long index;
-	unsigned int i;
+	struct npumem_pid_table *table =
+		rcu_dereference_protected(share->whitelist,
+					  !kref_read(&share->ref));
+	u32 i;
 
-	xa_for_each(&share->whitelist, index, block) {
-		for (i = 0; i < NPUMEM_BLOCK_SLOTS; i++)
-			put_pid(block->pids[i]);
-		kfree(block);
-		cond_resched();
+	for (i = 0; table && i < table->size; i++) {
+		put_pid(npumem_pid_unmark(table->slots[i]));
+		if (!(i % NPUMEM_SLOTS_BATCH))
+			cond_resched();
 	}
+	kvfree(table);
 	npumem_uncharge(&share->payer, NPUMEM_ENTRIES, share->nr_pids);
-	xa_destroy(&share->whitelist);
 }
 
 /**
@@ -88,14 +149,16 @@ void npumem_whitelist_destroy(struct npumem_share *share)
  */
 bool npumem_whitelist_has(struct npumem_share *share, struct pid *tgid)
 {
-	unsigned long nr = pid_nr(tgid);
-	struct npumem_block *block;
-	bool has;
+	struct npumem_pid_table *table;
+	bool has = false;
+	u32 slot;
 
 	rcu_read_lock();
-	block = xa_load(&share->whitelist, nr >> NPUMEM_BLOCK_SHIFT);
-	has = block &&
-	      READ_ONCE(block->pids[nr % NPUMEM_BLOCK_SLOTS]) == tgid;
+	table = rcu_dereference(share->whitelist);
+	if (table) {
+		slot = npumem_pid_table_find(table, tgid);
+		has = READ_ONCE(table->slots[slot]) == tgid;
+	}
 	rcu_read_unlock();
 	return has;
 }
@@ -127,23 +190,22 @@ bool npumem_pid_alive(struct pid *pid)
 #define NPUMEM_PIDS_BATCH	32
 
 /*
- * Live processes by their numbers in the initial namespace, each with a reference,
- * or NULL. What find_pid_ns() would look up from the root for each number is in the
- * node where the one before was, as a rule.
+ * Live processes by their numbers in the initial namespace, each with a reference:
+ * how many there are. What find_pid_ns() would look up from the root for each number
+ * is in the node where the one before was, if they are close together.
  */
-static void npumem_find_processes(const s32 *numbers, unsigned int count,
-				  struct pid **pids)
+static unsigned int npumem_find_processes(const s32 *numbers,
+					  unsigned int count, struct pid **pids)
 {
 	const struct idr *idr = &init_pid_ns.idr;
 	struct radix_tree_iter iter = { .next_index = 0 };
 	void __rcu **slot = NULL;
 	unsigned long index;
 	struct pid *pid;
-	unsigned int i;
+	unsigned int i, found = 0;
 
 	rcu_read_lock();
 	for (i = 0; i < count; i++) {
-		pids[i] = NULL;
 		if (numbers[i] <= 0)
 			continue;
 		index = numbers[i] - idr->idr_base;
@@ -157,52 +219,38 @@ static void npumem_find_processes(const s32 *numbers, unsigned int count,
 		pid = radix_tree_deref_retry(pid) ?
 		      find_pid_ns(numbers[i], &init_pid_ns) : pid;
 		if (pid && npumem_pid_alive_rcu(pid))
-			pids[i] = get_pid(pid);
+			pids[found++] = get_pid(pid);
 	}
 	rcu_read_unlock();
+	return found;
 }
 
-/* Drop the entries of processes that have exited, and those that are pending. */
-static bool npumem_block_prune_locked(struct npumem_share *share,
-				      struct npumem_block *block)
+/* Those that are pending stay. */
+static void npumem_whitelist_prune_locked(struct npumem_share *share)
 {
-	unsigned int i, dead = 0;
-	bool empty = true;
+	struct npumem_pid_table *table = npumem_whitelist_locked(share);
+	u32 i, dead = 0, left = 0;
 
-	lockdep_assert_held(&share->lock);
-	for (i = 0; i < NPUMEM_BLOCK_SLOTS; i++) {
-		struct pid *pid = block->pids[i];
-		bool pending = npumem_pid_pending(pid);
+	for (i = 0; table && i < table->size; i++) {
+		struct pid *pid = table->slots[i];
 
-		if (!pid)
+		if (!(i % NPUMEM_SLOTS_BATCH))
+			cond_resched();
+		if (!npumem_pid_unmark(pid))
 			continue;
-		if (!pending && npumem_pid_alive(pid)) {
-			empty = false;
+		if (npumem_pid_pending(pid) || npumem_pid_alive(pid)) {
+			left++;
 			continue;
 		}
-		WRITE_ONCE(block->pids[i], NULL);
-		put_pid(npumem_pid_unmark(pid));
-		dead += !pending;
+		WRITE_ONCE(table->slots[i], NPUMEM_REMOVED);
+		put_pid(pid);
+		dead++;
 	}
+	if (!left)
+		npumem_whitelist_replace_locked(share, NULL);
 	if (dead) {
 		share->nr_pids -= dead;
 		npumem_uncharge(&share->payer, NPUMEM_ENTRIES, dead);
-	}
-	return empty;
-}
-
-static void npumem_whitelist_prune_locked(struct npumem_share *share)
-{
-	struct npumem_block *block;
-	unsigned long index;
-
-	lockdep_assert_held(&share->lock);
-	xa_for_each(&share->whitelist, index, block) {
-		if (npumem_block_prune_locked(share, block)) {
-			xa_erase(&share->whitelist, index);
-			kfree_rcu(block, rcu);
-		}
-		cond_resched();
 	}
 }
 
@@ -223,115 +271,147 @@ void npumem_whitelist_prune(struct npumem_share *share)
 	mutex_unlock(&share->lock);
 }
 
-/* The block of that index, a new one if there is none, or NULL. */
-static struct npumem_block *npumem_block_get_locked(struct npumem_share *share,
-						    unsigned long index)
-{
-	struct npumem_block *block;
-
-	lockdep_assert_held(&share->lock);
-	block = xa_load(&share->whitelist, index);
-	if (block)
-		return block;
-	block = kzalloc(sizeof(*block), GFP_KERNEL_ACCOUNT);
-	if (!block)
-		return NULL;
-	if (xa_err(xa_store(&share->whitelist, index, block,
-			    GFP_KERNEL_ACCOUNT))) {
-		kfree(block);
-		return NULL;
-	}
-	return block;
-}
-
 /**
  * struct npumem_entrants - a list of processes to be let in
- * @numbers: of theirs, in the initial namespace
- * @count: elements of @numbers
+ * @numbers: of theirs, in the initial namespace, as far as they are not looked up
+ * @slots: of those that are pending, @fresh of them. They take the place of
+ *         numbers that were looked up, of which there are as many or more
+ * @count: how many numbers there are
  * @found: how many of them are live processes
  * @fresh: how many of these are pending: not in yet, nor twice in the list
- * @index: of @block
- * @block: where the last one was looked for, or NULL
  */
 struct npumem_entrants {
-	s32 *numbers;
+	union {
+		s32 *numbers;
+		u32 *slots;
+	};
 	u32 count;
 	u32 found;
 	u32 fresh;
-	unsigned long index;
-	struct npumem_block *block;
 };
 
-/* Make a process pending, unless it is, or is in. Takes the reference. */
-static int npumem_entrant_place_locked(struct npumem_share *share,
-				       struct npumem_entrants *entrants,
-				       struct pid *pid)
+/*
+ * Another table, for as many as @need, without what is left of those who were removed.
+ * Entrants that are pending have other slots from now on.
+ */
+static int npumem_whitelist_resize_locked(struct npumem_share *share,
+					  struct npumem_entrants *entrants,
+					  u32 need, gfp_t gfp)
 {
-	unsigned long nr = pid_nr(pid);
-	struct pid **slot, *old;
+	struct npumem_pid_table *old = npumem_whitelist_locked(share), *table;
+	u32 i, slot, size = npumem_pid_table_size(need);
+	struct pid *pid;
 
-	lockdep_assert_held(&share->lock);
-	if (!entrants->block || nr >> NPUMEM_BLOCK_SHIFT != entrants->index) {
-		entrants->index = nr >> NPUMEM_BLOCK_SHIFT;
-		entrants->block = npumem_block_get_locked(share,
-							  entrants->index);
-		if (!entrants->block) {
-			put_pid(pid);
-			return -ENOMEM;
-		}
+	table = kvzalloc(struct_size(table, slots, size), gfp);
+	if (!table)
+		return -ENOMEM;
+	table->size = size;
+	table->room = size * 3 / 4;
+	entrants->fresh = 0;
+	for (i = 0; old && i < old->size; i++) {
+		if (!(i % NPUMEM_SLOTS_BATCH))
+			cond_resched();
+		pid = npumem_pid_unmark(old->slots[i]);
+		if (!pid)
+			continue;
+		slot = npumem_pid_table_find(table, pid);
+		table->slots[slot] = old->slots[i];
+		table->room--;
+		if (npumem_pid_pending(old->slots[i]))
+			entrants->slots[entrants->fresh++] = slot;
 	}
-	slot = &entrants->block->pids[nr % NPUMEM_BLOCK_SLOTS];
-	old = *slot;
-	if (npumem_pid_unmark(old) == pid) {
-		put_pid(pid);
-		return 0;
-	}
-	/* Who had the number before has exited, maybe since this list began. */
-	if (npumem_pid_pending(old)) {
-		entrants->fresh--;
-		put_pid(npumem_pid_unmark(old));
-	} else if (old) {
-		share->nr_pids--;
-		npumem_uncharge(&share->payer, NPUMEM_ENTRIES, 1);
-		put_pid(old);
-	}
-	WRITE_ONCE(*slot, npumem_pid_mark(pid));
-	entrants->fresh++;
+	npumem_whitelist_replace_locked(share, table);
 	return 0;
 }
 
 /*
- * Give all processes of the list a place, and charge for those that are new, so that
- * letting them in cannot fail half-way. After a failure some are pending, and the
- * whitelist is to be pruned.
+ * After a list that had fewer new processes than numbers, or was not let in: the
+ * table need not be as large as it was made for that. It may be, if there is no
+ * memory for another one; nobody is to be killed for it.
+ */
+static void npumem_whitelist_fit_locked(struct npumem_share *share,
+					struct npumem_entrants *entrants)
+{
+	struct npumem_pid_table *table = npumem_whitelist_locked(share);
+
+	if (!share->nr_pids)
+		npumem_whitelist_replace_locked(share, NULL);
+	else if (npumem_pid_table_size(share->nr_pids) < table->size)
+		npumem_whitelist_resize_locked(share, entrants, share->nr_pids,
+					       GFP_KERNEL_ACCOUNT |
+					       __GFP_NOWARN | __GFP_NORETRY);
+}
+
+/*
+ * Make a process pending, unless it is, or is in. Takes the reference. If there has to
+ * be a larger table it is for all that is @left of the list, this one included.
+ */
+static int npumem_entrant_place_locked(struct npumem_share *share,
+				       struct npumem_entrants *entrants,
+				       struct pid *pid, u32 left)
+{
+	struct npumem_pid_table *table = npumem_whitelist_locked(share);
+	u32 slot = table ? npumem_pid_table_find(table, pid) : 0;
+	int ret;
+
+	if (table && table->slots[slot]) {
+		put_pid(pid);
+		return 0;
+	}
+	if (!table || !table->room) {
+		ret = npumem_whitelist_resize_locked(share, entrants,
+						     share->nr_pids +
+						     entrants->fresh + left,
+						     GFP_KERNEL_ACCOUNT |
+						     __GFP_NOWARN);
+		if (ret) {
+			put_pid(pid);
+			return ret;
+		}
+		table = npumem_whitelist_locked(share);
+		slot = npumem_pid_table_find(table, pid);
+	}
+	WRITE_ONCE(table->slots[slot], npumem_pid_mark(pid));
+	table->room--;
+	entrants->slots[entrants->fresh++] = slot;
+	return 0;
+}
+
+/*
+ * Give all processes of the list a place, so that letting them in cannot fail
+ * half-way. After a failure some may be pending.
  */
 static int npumem_entrants_place_locked(struct npumem_share *share,
 					struct npumem_entrants *entrants)
 {
 	struct pid *pids[NPUMEM_PIDS_BATCH];
-	u32 i, j, some;
-	int ret = 0;
+	u32 i, j, some, found, left;
+	int ret;
 
-	lockdep_assert_held(&share->lock);
-	entrants->found = 0;
-	entrants->fresh = 0;
-	entrants->block = NULL;
 	for (i = 0; i < entrants->count; i += some) {
-		some = min_t(u32, entrants->count - i, NPUMEM_PIDS_BATCH);
-		npumem_find_processes(entrants->numbers + i, some, pids);
-		for (j = 0; j < some; j++) {
-			if (!pids[j])
-				continue;
-			entrants->found++;
+		left = entrants->count - i;
+		some = min_t(u32, left, NPUMEM_PIDS_BATCH);
+		found = npumem_find_processes(entrants->numbers + i, some, pids);
+		for (j = 0; j < found; j++) {
 			ret = npumem_entrant_place_locked(share, entrants,
-							  pids[j]) ?: ret;
-		}
-		if (ret)
+							  pids[j], left - j);
+			if (!ret)
+				continue;
+			while (++j < found)
+				put_pid(pids[j]);
 			return ret;
+		}
+		entrants->found += found;
 		cond_resched();
 	}
-	if (!entrants->found)
-		return -ESRCH;
+	return entrants->found ? 0 : -ESRCH;
+}
+
+/* Charge for those that are new. */
+static int npumem_entrants_charge_locked(struct npumem_share *share,
+					 const struct npumem_entrants *entrants)
+{
+	lockdep_assert_held(&share->lock);
 	/* Those that are in already need no room, whatever the limits are by now. */
 	if (entrants->fresh && share->nr_pids + entrants->fresh >
 			       READ_ONCE(npumem_max_whitelist))
@@ -343,26 +423,35 @@ static int npumem_entrants_place_locked(struct npumem_share *share,
 static void npumem_entrants_admit_locked(struct npumem_share *share,
 					 const struct npumem_entrants *entrants)
 {
-	struct npumem_block *block = NULL;
-	unsigned long nr, index = ULONG_MAX;
+	struct npumem_pid_table *table = npumem_whitelist_locked(share);
 	struct pid **slot;
 	u32 i;
 
-	lockdep_assert_held(&share->lock);
-	for (i = 0; i < entrants->count; i++) {
-		nr = (u32)entrants->numbers[i];
-		if (nr >> NPUMEM_BLOCK_SHIFT != index) {
-			index = nr >> NPUMEM_BLOCK_SHIFT;
-			block = xa_load(&share->whitelist, index);
+	for (i = 0; i < entrants->fresh; i++) {
+		slot = &table->slots[entrants->slots[i]];
+		WRITE_ONCE(*slot, npumem_pid_unmark(*slot));
+		if (!(i % NPUMEM_SLOTS_BATCH))
 			cond_resched();
-		}
-		if (!block)
-			continue;
-		slot = &block->pids[nr % NPUMEM_BLOCK_SLOTS];
-		if (npumem_pid_pending(*slot))
-			WRITE_ONCE(*slot, npumem_pid_unmark(*slot));
 	}
 	share->nr_pids += entrants->fresh;
+}
+
+/* Or they lose it. */
+static void npumem_entrants_remove_locked(struct npumem_share *share,
+					  const struct npumem_entrants *entrants)
+{
+	struct npumem_pid_table *table = npumem_whitelist_locked(share);
+	struct pid **slot, *pid;
+	u32 i;
+
+	for (i = 0; i < entrants->fresh; i++) {
+		slot = &table->slots[entrants->slots[i]];
+		pid = npumem_pid_unmark(*slot);
+		WRITE_ONCE(*slot, NPUMEM_REMOVED);
+		put_pid(pid);
+		if (!(i % NPUMEM_SLOTS_BATCH))
+			cond_resched();
+	}
 }
 
 /* The caller is told before the processes are in, which cannot fail then. */
@@ -375,10 +464,11 @@ static int npumem_whitelist_add(struct npumem_call *call,
 
 	if (mutex_lock_killable(&share->lock))
 		return -EINTR;
-	ret = npumem_entrants_place_locked(share, entrants);
+	ret = npumem_entrants_place_locked(share, entrants) ?:
+	      npumem_entrants_charge_locked(share, entrants);
 	if (ret == -ENOSPC || ret == -EMFILE || ret == -EDQUOT) {
 		npumem_whitelist_prune_locked(share);
-		ret = npumem_entrants_place_locked(share, entrants);
+		ret = npumem_entrants_charge_locked(share, entrants);
 	}
 	if (!ret) {
 		arg->added = entrants->found;
@@ -389,8 +479,9 @@ static int npumem_whitelist_add(struct npumem_call *call,
 	}
 	if (!ret)
 		npumem_entrants_admit_locked(share, entrants);
-	else if (entrants->fresh)
-		npumem_whitelist_prune_locked(share);
+	else
+		npumem_entrants_remove_locked(share, entrants);
+	npumem_whitelist_fit_locked(share, entrants);
 	mutex_unlock(&share->lock);
 	if (!ret)
 		wake_up_all(&share->wait);

@@ -198,9 +198,8 @@ static unsigned int npumem_find_processes(const s32 *numbers,
 					  unsigned int count, struct pid **pids)
 {
 	const struct idr *idr = &init_pid_ns.idr;
-	struct radix_tree_iter iter = { .next_index = 0 };
+	unsigned long index, last = 0;
 	void __rcu **slot = NULL;
-	unsigned long index;
 	struct pid *pid;
 	unsigned int i, found = 0;
 
@@ -209,12 +208,14 @@ static unsigned int npumem_find_processes(const s32 *numbers,
 		if (numbers[i] <= 0)
 			continue;
 		index = numbers[i] - idr->idr_base;
-		if (!slot || index < iter.index || index >= iter.next_index)
-			slot = radix_tree_iter_lookup(&idr->idr_rt, &iter,
-						      index);
+		if (slot && !((index ^ last) >> RADIX_TREE_MAP_SHIFT))
+			slot += (long)(index - last);
+		else
+			slot = radix_tree_lookup_slot(&idr->idr_rt, index);
+		last = index;
 		if (!slot)
 			continue;
-		pid = radix_tree_deref_slot(slot + (index - iter.index));
+		pid = radix_tree_deref_slot(slot);
 		/* The tree has been changed so that it has to be looked for anew. */
 		pid = radix_tree_deref_retry(pid) ?
 		      find_pid_ns(numbers[i], &init_pid_ns) : pid;

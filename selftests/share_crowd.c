@@ -7,7 +7,7 @@
 
 #include "kselftest_harness.h"
 
-#define CROWD		100
+#define CROWD		48
 #define APART		67
 /* Some of these at least are nobody's on a machine that has just been started. */
 #define FIRST_NUMBER	12000
@@ -199,7 +199,7 @@ static long do_allow_readonly(__u64 *a)
 
 TEST_F_TIMEOUT(crowd, that_is_refused_is_not_let_in_in_part, 300)
 {
-	const int before = 30, count = CROWD / 2;
+	const int before = CROWD / 4, count = CROWD / 2;
 	__u64 added;
 	int i, round;
 

@@ -100,7 +100,7 @@ static void run_list(struct measured *m, const struct idlers *idlers, enum list 
 /* So many processes that a sweep has enough, if wanted. */
 static void run_whitelists(struct measured *m, bool sweeps)
 {
-	struct idlers idlers;
+	struct idlers idlers, some;
 
 	start_idlers(&idlers, sweeps ? NPUMEM_WHITELIST_MAX : TABLE_PIDS, TABLE_PIDS, 1);
 	run_list(m, &idlers, NEIGHBOURS);
@@ -108,9 +108,11 @@ static void run_whitelists(struct measured *m, bool sweeps)
 	imports_run(idlers.pid, TABLE_PIDS, TABLE_PIDS, &m->imports);
 	if (sweeps)
 		sweep_pids(&m->sweeps[BY_PIDS], &idlers);
-	idlers.count = TABLE_PIDS;
-	idlers_shuffle(&idlers);
-	run_list(m, &idlers, SHUFFLED);
+	/* The others stay to be ended. */
+	some = idlers;
+	some.count = TABLE_PIDS;
+	idlers_shuffle(&some);
+	run_list(m, &some, SHUFFLED);
 	idlers_end(&idlers);
 
 	start_idlers(&idlers, TABLE_PIDS, TABLE_PIDS, PIDS_APART);

@@ -12,7 +12,7 @@
 
 #include "bench.h"
 
-#define TURNS		45
+#define TURNS		15
 #define RESAMPLES	2000
 
 enum { OURS, OTHER, BOTH };

@@ -102,7 +102,7 @@ static void sweep_handles(struct sweep *sweep)
 			if (!fits(shape.memories * GRANULE))
 				continue;
 			progress("%u handles: %s", count, ways[way]->name);
-			unit_run(ways[way], &shape, ROUNDS, false, &result);
+			unit_run(ways[way], &shape, count > 1000 ? 3 : ROUNDS, false, &result);
 			if (result.missing)
 				continue;
 			/* Others find addresses while they map, and free them as they unmap. */

@@ -59,3 +59,13 @@ set xrange [0.8:80000]
 set yrange [1e2:1e4]
 plot file('pids') using 1:2 with linespoints linecolor rgb color(1) linewidth 3 \
 	pointtype 7 pointsize 0.6 title columnheader(2)
+
+# Columns as many_write() has them.
+set title 'One of many, with a granule of a page: each'
+set xlabel 'shares, handles and mappings'
+set key outside right top
+set xrange [0.8:130000]
+set yrange [5e2:1e4]
+plot for [i=2:6] 'build/bench/many' using 1:i with linespoints linewidth 1.5 \
+	pointtype 7 pointsize 0.6 \
+	title word('import find-handle find-mapping map unmap', i-1)

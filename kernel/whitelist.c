@@ -209,7 +209,8 @@ static unsigned int npumem_find_processes(const s32 *numbers,
 			continue;
 		index = numbers[i] - idr->idr_base;
 		if (slot && !((index ^ last) >> RADIX_TREE_MAP_SHIFT))
-			slot += (long)(index - last);
+			slot += (long)(index & RADIX_TREE_MAP_MASK) -
+				(long)(last & RADIX_TREE_MAP_MASK);
 		else
 			slot = radix_tree_lookup_slot(&idr->idr_rt, index);
 		last = index;
@@ -344,8 +345,23 @@ static void npumem_whitelist_fit_locked(struct npumem_share *share,
 }
 
 /*
- * Make a process pending, unless it is, or is in. Takes the reference. If there has to
- * be a larger table it is for all that is @left of the list, this one included.
+ * How many a larger table is to be for, if so many are @left of the list. They may be
+ * nobody, or in it twice, and a table that was too large for them is not free at
+ * once: it is not to be much larger than what there is.
+ */
+static u32 npumem_whitelist_need_locked(const struct npumem_share *share,
+					const struct npumem_entrants *entrants,
+					u32 left)
+{
+	u32 there = share->nr_pids + entrants->fresh;
+
+	lockdep_assert_held(&share->lock);
+	return there + min(left, max_t(u32, 4 * there, NPUMEM_SLOTS_BATCH));
+}
+
+/*
+ * Make a process pending, unless it is, or is in. Takes the reference. So many are
+ * @left of the list, this one included.
  */
 static int npumem_entrant_place_locked(struct npumem_share *share,
 				       struct npumem_entrants *entrants,
@@ -353,6 +369,7 @@ static int npumem_entrant_place_locked(struct npumem_share *share,
 {
 	struct npumem_pid_table *table = npumem_whitelist_locked(share);
 	u32 slot = table ? npumem_pid_table_find(table, pid) : 0;
+	u32 need;
 	int ret;
 
 	if (table && table->slots[slot]) {
@@ -360,9 +377,8 @@ static int npumem_entrant_place_locked(struct npumem_share *share,
 		return 0;
 	}
 	if (!table || !table->room) {
-		ret = npumem_whitelist_resize_locked(share, entrants,
-						     share->nr_pids +
-						     entrants->fresh + left,
+		need = npumem_whitelist_need_locked(share, entrants, left);
+		ret = npumem_whitelist_resize_locked(share, entrants, need,
 						     GFP_KERNEL_ACCOUNT |
 						     __GFP_NOWARN);
 		if (ret) {

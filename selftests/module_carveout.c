@@ -306,6 +306,29 @@ TEST_F_TIMEOUT(carveout, gigabyte_keeps_the_protection_of_its_reservation, 120)
 	ASSERT_EQ(0, munmap(to_ptr(address), GIB));
 }
 
+/* What is mapped where there was a GiB, and was not filled in, is met by a store first. */
+TEST_F_TIMEOUT(carveout, store_is_first_where_a_gigabyte_was, 120)
+{
+	__u64 gib, small, got, address;
+
+	ASSERT_EQ(0, npumem_alloc_flags(self->fd, 1, GIB, NPUMEM_ALLOC_1G,
+					&gib, &got));
+	ASSERT_EQ(0, npumem_alloc(self->fd, 1, G, &small));
+	address = map_aligned(self->fd, gib, GIB, GIB);
+	ASSERT_NE(0, address);
+	ASSERT_EQ(0, npumem_unmap(self->fd, address));
+	ASSERT_EQ(0, mprotect(to_ptr(address), GIB, PROT_NONE));
+	ASSERT_EQ(0, npumem_map(self->fd, address + 9 * G, G, small));
+	ASSERT_EQ(0, mprotect(to_ptr(address), GIB, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, store_signal(address + 9 * G + 8));
+	*(volatile __u64 *)to_ptr(address + 9 * G + 8) = 77;
+	EXPECT_EQ(SIGSEGV, store_signal(address + 8 * G));
+	ASSERT_EQ(0, npumem_unmap(self->fd, address + 9 * G));
+	ASSERT_EQ(0, npumem_map(self->fd, address + 11 * G, G, small));
+	EXPECT_EQ(77, *(volatile __u64 *)to_ptr(address + 11 * G + 8));
+	ASSERT_EQ(0, munmap(to_ptr(address), GIB));
+}
+
 TEST_F_TIMEOUT(carveout, gigabyte_needs_a_gigabyte_in_one_piece, 120)
 {
 	const unsigned int pieces = self->rest / G;

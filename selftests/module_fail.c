@@ -115,6 +115,7 @@ TEST_F_TIMEOUT(load, each_allocation_of_loading, 1500)
 	const char *what;
 
 	ASSERT_EQ(0, unload());
+	ASSERT_TRUE(inject_not_notes(true));
 	for (kind = 0; kind < 2; kind++) {
 		inject_among(1U << kind, self->start, self->end, INJECT_NOT_CACHES);
 		failed = tolerated = 0;
@@ -145,6 +146,7 @@ TEST_F_TIMEOUT(load, each_allocation_of_loading, 1500)
 		       inject_kinds[kind], failed, tolerated);
 		fflush(stdout);
 	}
+	EXPECT_TRUE(inject_not_notes(false));
 }
 
 /*

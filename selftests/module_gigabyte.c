@@ -118,6 +118,15 @@ static bool judge_change(void *context)
 	return good;
 }
 
+/* Nothing of it is left, nor the module. */
+static bool scene_end(struct scene *s)
+{
+	bool good = !munmap(to_ptr(s->at), GIB) & !munmap(to_ptr(s->view), GIB);
+
+	close(s->fd);
+	return good & !unload();
+}
+
 FIXTURE(gigabyte)
 {
 	struct watch watch;
@@ -129,6 +138,7 @@ FIXTURE_SETUP(gigabyte)
 {
 	const char *given = getenv("NPUMEM_CARVEOUT"), *why = module_begin();
 	struct scene *s = calloc(1, sizeof(*s));
+	struct npumem_stats stats;
 	char text[128];
 	__u64 length;
 
@@ -148,6 +158,16 @@ FIXTURE_SETUP(gigabyte)
 	ASSERT_EQ(0, npumem_alloc(s->fd, 1, G, &s->small));
 	ASSERT_EQ(0, npumem_reserve_aligned(s->fd, GIB, GIB, &s->at));
 	ASSERT_EQ(0, npumem_reserve_aligned(s->fd, GIB, GIB, &s->view));
+	/* Of smaller entries race_fault and race_unmap tell, and sooner. */
+	ASSERT_EQ(0, npumem_map(s->fd, s->view, GIB, s->gib));
+	ASSERT_EQ(0, npumem_stats(s->fd, &stats));
+	ASSERT_EQ(0, npumem_unmap(s->fd, s->view));
+	if (!stats.pud_entries) {
+		self->scene = NULL;
+		ASSERT_TRUE(scene_end(s));
+		ASSERT_TRUE(module_end());
+		SKIP(return, "this kernel has no entries of 1 GiB");
+	}
 	ASSERT_TRUE(watch_start(&self->watch));
 	s->rights = NPUMEM_ACCESS_READWRITE;
 	careful_begin();
@@ -163,10 +183,7 @@ FIXTURE_TEARDOWN(gigabyte)
 		printf("# stored %lu, refused %lu; to the GiB %lu, to what came after %lu\n",
 		       s->stored, s->refused, s->to_gib, s->to_small);
 		EXPECT_TRUE(watch_end(&self->watch));
-		EXPECT_EQ(0, munmap(to_ptr(s->at), GIB));
-		EXPECT_EQ(0, munmap(to_ptr(s->view), GIB));
-		close(s->fd);
-		EXPECT_EQ(0, unload());
+		EXPECT_TRUE(scene_end(s));
 	}
 	EXPECT_TRUE(module_end());
 }

@@ -68,7 +68,7 @@ TEST_F_TIMEOUT(large, aclrtMemcpy_of_1_gib_every_way, 300)
 	EXPECT_EQ(OK, aclrtMemset(a, SIZE, 0x5a, SIZE));
 	EXPECT_EQ(-1, bytes_differ(a, SIZE, 0x5a));
 	EXPECT_EQ(OK, aclrtMemcpy(a, SIZE, self->host, SIZE, ACL_MEMCPY_HOST_TO_DEVICE));
-	EXPECT_EQ(0, memcmp(a, b, SIZE));
+	EXPECT_TRUE(bytes_equal(a, b, SIZE));
 }
 
 TEST_F_TIMEOUT(large, aclrtMemcpy_of_almost_1_gib_at_odd_addresses, 300)
@@ -81,14 +81,14 @@ TEST_F_TIMEOUT(large, aclrtMemcpy_of_almost_1_gib_at_odd_addresses, 300)
 	EXPECT_EQ(OK, aclrtMemcpy(b + SHIFT, SIZE - SHIFT, a + 1, ODD,
 				  ACL_MEMCPY_DEVICE_TO_DEVICE));
 	EXPECT_EQ(-1, bytes_differ(b, SHIFT, 7));
-	EXPECT_EQ(0, memcmp(b + SHIFT, a + 1, ODD));
+	EXPECT_TRUE(bytes_equal(b + SHIFT, a + 1, ODD));
 	EXPECT_EQ(-1, bytes_differ(b + SHIFT + ODD, 2 * SHIFT, 7));
 	/* Onto itself, up and down again. */
 	EXPECT_EQ(OK, aclrtMemcpy(b + 2 * SHIFT, ODD, b + SHIFT, ODD,
 				  ACL_MEMCPY_DEVICE_TO_DEVICE));
-	EXPECT_EQ(0, memcmp(b + 2 * SHIFT, a + 1, ODD));
+	EXPECT_TRUE(bytes_equal(b + 2 * SHIFT, a + 1, ODD));
 	EXPECT_EQ(OK, aclrtMemcpy(b + 1, ODD, b + 2 * SHIFT, ODD, ACL_MEMCPY_DEVICE_TO_DEVICE));
-	EXPECT_EQ(0, memcmp(b + 1, a + 1, ODD));
+	EXPECT_TRUE(bytes_equal(b + 1, a + 1, ODD));
 	EXPECT_EQ(7, b[0]);
 }
 

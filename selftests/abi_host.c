@@ -5,6 +5,7 @@
  */
 #include "npumem_cgroup.h"
 #include "npumem_client.h"
+#include "npumem_node.h"
 #include "npumem_zeroed.h"
 
 #include "kselftest_harness.h"
@@ -404,73 +405,7 @@ TEST_F(host, own_share_may_be_imported_for_a_device)
 
 /* ---- NUMA nodes ---- */
 
-/* KiB of a node, by the name that its meminfo has for it; ~0 without the node. */
-static __u64 node_kib(unsigned int node, const char *name)
-{
-	char path[64], line[128], key[64];
-	unsigned long long kib = ~0ULL;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/meminfo", node);
-	snprintf(key, sizeof(key), "Node %u %s: %%llu", node, name);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, key, &kib) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kib;
-}
-
-/*
- * KiB free on a node: as its meminfo says, and on the lists of the processors,
- * where many pages may wait for long.
- */
-static __u64 node_free(unsigned int node)
-{
-	__u64 kib = node_kib(node, "MemFree");
-	FILE *f = fopen("/proc/zoneinfo", "re");
-	unsigned int at = ~0U;
-	unsigned long long pages;
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		sscanf(line, "Node %u, zone", &at);
-		if (at == node && sscanf(line, " count: %llu", &pages) == 1)
-			kib += 4 * pages;
-	}
-	if (f)
-		fclose(f);
-	return kib;
-}
-
-/* The highest node that has memory, of those that can be asked for. */
-static unsigned int last_node(void)
-{
-	unsigned int node, last = 0;
-
-	for (node = 0; node < 64; node++) {
-		__u64 kib = node_kib(node, "MemTotal");
-
-		if (kib != ~0ULL && kib)
-			last = node;
-	}
-	return last;
-}
-
-/* What may be going on besides, the page cache above all: not half a piece. */
-#define SLACK_KIB	(60 << 10)
 #define PIECE		(128 * MIB)
-
-static bool node_lost(unsigned int node, __u64 before, __u64 bytes)
-{
-	__s64 more = before - node_free(node) - (bytes >> 10);
-
-	if (more >= -SLACK_KIB && more <= SLACK_KIB)
-		return true;
-	printf("# node %u has lost %lld KiB more than expected\n", node, (long long)more);
-	return false;
-}
 
 TEST_F_TIMEOUT(host, numa_memory_is_of_that_node, 180)
 {
@@ -543,8 +478,7 @@ TEST_F_TIMEOUT(host, keeps_to_the_nodes_of_the_cpuset, 180)
 	ASSERT_EQ(0, client_start(&process));
 	snprintf(path, sizeof(path), GROUP_ROOT "/npumem-test-%d", getpid());
 	ASSERT_EQ(0, mkdir(path, 0755));
-	snprintf(text, sizeof(text), "%d", process.pid);
-	ASSERT_EQ(0, group_write(path, "cgroup.procs", text));
+	ASSERT_EQ(0, group_enter(path, process.pid));
 	for (i = 0; i < 2; i++) {
 		unsigned int node = i ? last : 0;
 

@@ -302,7 +302,7 @@ static long do_stick_at_lists(__u64 *a)
 /* What is kept for them for so long is at the expense of his cgroup. */
 TEST_F_TIMEOUT(stuck, lists_that_never_arrive_are_charged, 240)
 {
-	char path[96], text[16];
+	char path[96];
 	__u64 before;
 	long bytes;
 
@@ -316,8 +316,7 @@ TEST_F_TIMEOUT(stuck, lists_that_never_arrive_are_charged, 240)
 		rmdir(path);
 		SKIP(return, "no memory controller");
 	}
-	snprintf(text, sizeof(text), "%d", self->attacker.pid);
-	ASSERT_EQ(0, group_write(path, "cgroup.procs", text));
+	ASSERT_EQ(0, group_enter(path, self->attacker.pid));
 	bytes = process_do(&self->attacker, do_stick_at_lists, self->token);
 	ASSERT_LT(0, bytes);
 	EXPECT_LE(before + bytes, group_read(path, "memory.current", NULL));

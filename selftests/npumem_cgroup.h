@@ -49,4 +49,13 @@ static inline __u64 group_read(const char *group, const char *file, const char *
 	return value;
 }
 
+/* Puts a process into a group; 0 or -errno. */
+static inline int group_enter(const char *group, pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	return group_write(group, "cgroup.procs", text);
+}
+
 #endif /* _NPUMEM_CGROUP_H */

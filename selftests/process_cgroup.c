@@ -34,8 +34,7 @@ FIXTURE_SETUP(cgroup)
 		SKIP(return, "no memory controller");
 	group_write(self->path, "memory.swap.max", "0");
 	ASSERT_EQ(0, client_start(&self->process));
-	snprintf(text, sizeof(text), "%d", self->process.pid);
-	ASSERT_EQ(0, group_write(self->path, "cgroup.procs", text));
+	ASSERT_EQ(0, group_enter(self->path, self->process.pid));
 }
 
 FIXTURE_TEARDOWN(cgroup)

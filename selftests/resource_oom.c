@@ -48,12 +48,7 @@ FIXTURE_TEARDOWN(oom)
 
 static bool start_in_group(struct process *p, const char *group)
 {
-	char text[32];
-
-	if (client_start(p))
-		return false;
-	snprintf(text, sizeof(text), "%d", p->pid);
-	return !group_write(group, "cgroup.procs", text);
+	return !client_start(p) && !group_enter(group, p->pid);
 }
 
 /* Touches memory of its own until there is no more. */

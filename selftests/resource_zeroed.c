@@ -402,14 +402,6 @@ TEST_F_TIMEOUT(zeroed, pinned_page_stays_with_who_pinned_it, 180)
 #define LIMIT	(64 * MIB)
 #define SLACK	(6 * MIB + 64 * page_bytes() * sysconf(_SC_NPROCESSORS_ONLN))
 
-static bool enter_group(struct process *process, const char *path)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", process->pid);
-	return !group_write(path, "cgroup.procs", text);
-}
-
 /* Has a process in a group of its own, which may have LIMIT. */
 static bool start_in_group(struct process *process, char *path, size_t size)
 {
@@ -419,7 +411,7 @@ static bool start_in_group(struct process *process, char *path, size_t size)
 		return false;
 	if (!group_write(path, "memory.max", "64M") && !client_start(process)) {
 		group_write(path, "memory.swap.max", "0");
-		if (enter_group(process, path))
+		if (!group_enter(path, process->pid))
 			return true;
 		process_kill(process);
 	}
@@ -540,7 +532,7 @@ TEST_F_TIMEOUT(zeroed, keeps_to_the_node_and_the_cpuset, 180)
 	snprintf(path, sizeof(path), GROUP_ROOT "/npumem-zeroed-%d", getpid());
 	ASSERT_EQ(0, mkdir(path, 0755));
 	ASSERT_EQ(0, group_write(path, "cpuset.mems", "0"));
-	ASSERT_TRUE(enter_group(&process, path));
+	ASSERT_EQ(0, group_enter(path, process.pid));
 	taken = zeroed_count("taken");
 	kept = zeroed_of_node(1);
 	ASSERT_LE(G, kept);

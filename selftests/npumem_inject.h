@@ -10,6 +10,7 @@
 #include "npumem_abi.h"
 
 #include <dirent.h>
+#include <sys/rseq.h>
 
 /* What is to fail. */
 #define INJECT_SLAB	(1U << 0)
@@ -324,6 +325,24 @@ static inline void inject_always(bool always)
 
 /* ---- beginning and end ---- */
 
+/*
+ * When a call that was interrupted returns, the kernel stores where the C library wants
+ * to read on which processor that was. After fork() this takes a copy of the page, and
+ * who gets no memory for it is killed. So not for this thread, nor its children.
+ */
+static inline void inject_without_rseq(void)
+{
+	static bool done;
+	struct rseq *area = (void *)((char *)__builtin_thread_pointer() + __rseq_offset);
+	const long flag = RSEQ_FLAG_UNREGISTER;
+
+	/* As long as it was at first, or as what of it is used. */
+	if (!done && __rseq_size && syscall(SYS_rseq, area, 32, flag, RSEQ_SIG) &&
+	    syscall(SYS_rseq, area, __rseq_size, flag, RSEQ_SIG))
+		abort();
+	done = true;
+}
+
 /* For a fixture's start: why the tests have to be skipped, or NULL. */
 static MAYBE_UNUSED const char *inject_begin(void)
 {
@@ -345,6 +364,7 @@ static MAYBE_UNUSED const char *inject_begin(void)
 	for (i = 0; i < INJECT_FUNCTIONS; i++)
 		if (!inject_functions[i].end)
 			return "this kernel does not tell where its functions are";
+	inject_without_rseq();
 	inject_now.but = INJECT_NOT_KMEMLEAK;
 	for (kind = 0; kind < INJECT_KINDS; kind++) {
 		for (i = 0; i < INJECT_SETTINGS; i++) {

@@ -26,6 +26,22 @@ static inline long client_do_close(__u64 *a)
 	return close(client_fd) ? -errno : 0;
 }
 
+/* A call whose answer cannot be stored: its argument is in memory to read only. */
+static MAYBE_UNUSED long call_readonly(int fd, unsigned long request, const void *argument,
+				       size_t size)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long ret;
+
+	if (page == MAP_FAILED)
+		return -errno;
+	memcpy(page, argument, size);
+	mprotect(page, 4096, PROT_READ);
+	ret = npumem_call(fd, request, page);
+	munmap(page, 4096);
+	return ret;
+}
+
 static inline long client_do_alloc(__u64 *a)
 {
 	return npumem_alloc(client_fd, a[0], a[1], &a[2]);

@@ -181,20 +181,11 @@ TEST_F_TIMEOUT(crowd, is_let_in_once_by_a_list_that_names_each_twice, 300)
 /* Lets a list in with arguments that can be read but not written back. */
 static long do_allow_readonly(__u64 *a)
 {
-	struct npumem_whitelist_add *argument = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-						     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	long ret;
+	const struct npumem_whitelist_add argument = {
+		.size = sizeof(argument), .token = a[0], .pids = a[1], .count = a[2],
+	};
 
-	if (argument == MAP_FAILED)
-		return -errno;
-	argument->size = sizeof(*argument);
-	argument->token = a[0];
-	argument->pids = a[1];
-	argument->count = a[2];
-	mprotect(argument, 4096, PROT_READ);
-	ret = npumem_call(client_fd, NPUMEM_WHITELIST_ADD, argument);
-	munmap(argument, 4096);
-	return ret;
+	return call_readonly(client_fd, NPUMEM_WHITELIST_ADD, &argument, sizeof(argument));
 }
 
 TEST_F_TIMEOUT(crowd, that_is_refused_is_not_let_in_in_part, 300)

@@ -308,19 +308,11 @@ static int set_limit(const char *name, long long limit)
 /* Imports with arguments that can be read but not written back. */
 static long do_import_readonly(__u64 *a)
 {
-	struct npumem_import *argument = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	long ret;
+	const struct npumem_import argument = {
+		.size = sizeof(argument), .token = a[0], .device = a[1],
+	};
 
-	if (argument == MAP_FAILED)
-		return -errno;
-	argument->size = sizeof(*argument);
-	argument->token = a[0];
-	argument->device = a[1];
-	mprotect(argument, 4096, PROT_READ);
-	ret = npumem_call(client_fd, NPUMEM_IMPORT, argument);
-	munmap(argument, 4096);
-	return ret;
+	return call_readonly(client_fd, NPUMEM_IMPORT, &argument, sizeof(argument));
 }
 
 TEST_F_TIMEOUT(import, that_cannot_be_answered_changes_nothing, 180)

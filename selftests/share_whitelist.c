@@ -317,21 +317,12 @@ TEST_F_TIMEOUT(whitelist, that_cannot_be_read_is_EFAULT, 180)
 /* Lets a process in with arguments that can be read but not written back. */
 static long do_allow_readonly(__u64 *a)
 {
-	struct npumem_whitelist_add *argument = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-						     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	__s32 pid = a[1];
-	long ret;
+	const struct npumem_whitelist_add argument = {
+		.size = sizeof(argument), .count = 1, .token = a[0], .pids = to_u64(&pid),
+	};
 
-	if (argument == MAP_FAILED)
-		return -errno;
-	argument->size = sizeof(*argument);
-	argument->count = 1;
-	argument->token = a[0];
-	argument->pids = to_u64(&pid);
-	mprotect(argument, 4096, PROT_READ);
-	ret = npumem_call(client_fd, NPUMEM_WHITELIST_ADD, argument);
-	munmap(argument, 4096);
-	return ret;
+	return call_readonly(client_fd, NPUMEM_WHITELIST_ADD, &argument, sizeof(argument));
 }
 
 TEST_F_TIMEOUT(whitelist, that_cannot_be_answered_lets_nobody_in, 180)
